@@ -1,0 +1,7 @@
+//go:build servers
+
+// Package servers keeps PD's main package in this module's requirements.
+// The build tag is never set: the file is read by the module tools only.
+package servers
+
+import _ "github.com/tikv/pd/cmd/pd-server"

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/pingcap/badger"
+	"github.com/pingcap/badger/y"
+	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/tikv/mvcc"
+)
+
+// The database holds two kinds of entries besides each other, told apart by
+// their versions:
+//
+//	data     key                              version = commit ts
+//	status   key, first byte + 1, + start ts  version = start ts
+//
+// Both carry (start ts, commit ts). A status record says that a transaction was
+// rolled back on the key (commit ts 0) or only locked it (commit ts set).
+const (
+	kindData   = "data"
+	kindStatus = "status"
+)
+
+// version is one entry of the database. Its slices are valid only while the
+// scan stands on it.
+type version struct {
+	key  []byte
+	ts   uint64
+	meta mvcc.DBUserMeta
+	item *badger.Item
+}
+
+func (v version) kind() string {
+	if v.ts == v.meta.CommitTS() {
+		return kindData
+	}
+	return kindStatus
+}
+
+// owner is the key that the entry is about.
+func (v version) owner() []byte {
+	if v.kind() == kindStatus {
+		return mvcc.DecodeExtraTxnStatusKey(v.key)
+	}
+	return v.key
+}
+
+// scanVersions visits the entries in [start, end) by key, newest version first,
+// until visit says no. Entries below a deletion mark no longer exist: the mark
+// is left by the destruction of a range until the database is rewritten.
+func scanVersions(db *badger.DB, start, end []byte, visit func(version) bool) {
+	txn := db.NewTransaction(false)
+	defer txn.Discard()
+	txn.SetReadTS(math.MaxUint64)
+	opts := badger.IteratorOptions{AllVersions: true}
+	if len(start) > 0 && len(end) > 0 {
+		opts.StartKey, opts.EndKey = y.KeyWithTs(start, math.MaxUint64), y.KeyWithTs(end, math.MaxUint64)
+	}
+	it := txn.NewIterator(opts)
+	defer it.Close()
+	var deleted []byte
+	for it.Seek(start); it.Valid(); it.Next() {
+		item := it.Item()
+		if len(end) > 0 && bytes.Compare(item.Key(), end) >= 0 {
+			return
+		}
+		if item.IsDeleted() {
+			deleted = item.KeyCopy(deleted)
+			continue
+		}
+		if len(deleted) > 0 && bytes.Equal(deleted, item.Key()) {
+			continue
+		}
+		if !visit(version{key: item.Key(), ts: item.Version(), meta: item.UserMeta(), item: item}) {
+			return
+		}
+	}
+}
