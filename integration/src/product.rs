@@ -1,0 +1,65 @@
+//! The product's own binaries, built by the Cargo that runs the harness, in the harness's profile.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::Command;
+
+use crate::layout;
+use crate::progress::Progress;
+
+/// The product's binaries.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// `tidb-mesh-gateway`.
+    pub gateway: PathBuf,
+    /// `tidb-mesh`, the command line.
+    pub cli: PathBuf,
+}
+
+impl Product {
+    /// Builds both binaries.
+    ///
+    /// # Errors
+    /// When the build fails; the message carries the compiler's output.
+    pub async fn build(progress: &Progress) -> Result<Self> {
+        let phase = progress.phase("build the gateway");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--package",
+            "mesh-gateway",
+            "--package",
+            "mesh-cli",
+        ]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let output = cargo
+            .current_dir(layout::workspace_root()?)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot start cargo")?;
+        if !output.status.success() {
+            bail!(
+                "building the gateway failed:\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        phase.done("built");
+        let profile = if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        };
+        let dir = layout::target_dir()?.join(profile);
+        Ok(Self {
+            gateway: dir.join("tidb-mesh-gateway"),
+            cli: dir.join("tidb-mesh"),
+        })
+    }
+}

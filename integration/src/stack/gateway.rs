@@ -1,0 +1,222 @@
+//! The product under test: the gateway with its configuration file and admin token.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::storage::wait_for;
+use crate::admin::Admin;
+use crate::endpoints::write_atomically;
+use crate::ports::PortBlock;
+use crate::process::{Process, ProcessSpec};
+use crate::product::Product;
+
+/// How long the gateway may take to drain.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// What a gateway is to be.
+#[derive(Clone, Debug)]
+pub struct GatewayPlan {
+    /// Holds its configuration, token and log.
+    pub dir: PathBuf,
+    /// The storage's PD.
+    pub pd: String,
+    /// Admin API, probes and metrics.
+    pub admin_port: u16,
+    /// Tenants' ports, first and last.
+    pub tenant_ports: (u16, u16),
+    /// A TiDB lives directly on the storage.
+    pub tenant0_present: bool,
+    /// Limit for one message, or the gateway's default.
+    pub max_message_bytes: Option<u64>,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Its process.
+    pub process: Arc<Process>,
+    admin: SocketAddr,
+    token_file: PathBuf,
+}
+
+/// `gateway.toml`.
+#[derive(Serialize)]
+struct File<'a> {
+    advertise_host: &'a str,
+    storage: StorageSection<'a>,
+    admin: AdminSection<'a>,
+    listen: ListenSection<'a>,
+    tenancy: TenancySection<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsSection>,
+}
+
+#[derive(Serialize)]
+struct StorageSection<'a> {
+    pd: [&'a str; 1],
+}
+
+#[derive(Serialize)]
+struct AdminSection<'a> {
+    listen: String,
+    token_file: &'a Path,
+}
+
+#[derive(Serialize)]
+struct ListenSection<'a> {
+    bind: &'a str,
+    port_range: String,
+}
+
+#[derive(Serialize)]
+struct TenancySection<'a> {
+    tenant0: &'a str,
+}
+
+#[derive(Serialize)]
+struct LimitsSection {
+    max_message_bytes: u64,
+}
+
+impl GatewayPlan {
+    /// A gateway in front of the PD at `pd`, with so many ports for tenants.
+    ///
+    /// # Errors
+    /// When the block is used up.
+    pub fn new(dir: &Path, pd: &str, ports: &mut PortBlock, tenant_ports: u16) -> Result<Self> {
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            pd: pd.to_owned(),
+            admin_port: ports.port()?,
+            tenant_ports: ports.range(tenant_ports)?,
+            tenant0_present: false,
+            max_message_bytes: None,
+        })
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.dir.join("admin.token")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.dir.join("gateway.toml")
+    }
+
+    fn write_config(&self) -> Result<()> {
+        let file = File {
+            advertise_host: "127.0.0.1",
+            storage: StorageSection { pd: [&self.pd] },
+            admin: AdminSection {
+                listen: format!("127.0.0.1:{}", self.admin_port),
+                token_file: &self.token_file(),
+            },
+            listen: ListenSection {
+                bind: "127.0.0.1",
+                port_range: format!("{}-{}", self.tenant_ports.0, self.tenant_ports.1),
+            },
+            tenancy: TenancySection {
+                tenant0: if self.tenant0_present {
+                    "present"
+                } else {
+                    "absent"
+                },
+            },
+            limits: self
+                .max_message_bytes
+                .map(|max_message_bytes| LimitsSection { max_message_bytes }),
+        };
+        write_atomically(&self.config_file(), toml::to_string(&file)?.as_bytes())
+    }
+
+    fn spec(&self, product: &Product) -> ProcessSpec {
+        ProcessSpec {
+            name: "gateway".to_owned(),
+            program: product.gateway.clone(),
+            args: vec!["--config".into(), self.config_file().into()],
+            log: self.dir.join("gateway.log"),
+        }
+    }
+}
+
+impl Gateway {
+    /// Writes configuration and token, starts the gateway and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn start(product: &Product, plan: GatewayPlan) -> Result<Self> {
+        ensure_token(&plan.token_file())?;
+        plan.write_config()?;
+        let process = Arc::new(Process::start(plan.spec(product))?);
+        let admin = SocketAddr::from(([127, 0, 0, 1], plan.admin_port));
+        let gateway = Self {
+            process,
+            admin,
+            token_file: plan.token_file(),
+        };
+        gateway.ready().await?;
+        Ok(gateway)
+    }
+
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it doesn't in time.
+    pub async fn ready(&self) -> Result<()> {
+        wait_for(&self.process, &format!("http://{}/ready", self.admin)).await
+    }
+
+    /// Starts a stopped or killed gateway again.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn restart(&self) -> Result<()> {
+        self.process.start_again()?;
+        self.ready().await
+    }
+
+    /// Its admin API.
+    ///
+    /// # Errors
+    /// When the token is gone.
+    pub fn admin(&self) -> Result<Admin> {
+        Admin::new(self.admin, &self.token_file)
+    }
+
+    /// Its admin address.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The file with the admin token.
+    #[must_use]
+    pub fn token_file(&self) -> &Path {
+        &self.token_file
+    }
+
+    /// Stops it, with time to drain.
+    pub async fn stop(&self) {
+        self.process.stop(DRAIN).await;
+    }
+}
+
+/// Makes a token once; only the owner may read it.
+fn ensure_token(path: &Path) -> Result<()> {
+    use std::io::Write as _;
+    if path.exists() {
+        return Ok(());
+    }
+    let token: [u8; 32] = rand::random();
+    let mut file = std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{}", hex::encode(token))?;
+    Ok(())
+}

@@ -1,0 +1,298 @@
+//! The whole stack on loopback: storage, gateway, tenants, TiDB servers. Each part can be stopped,
+//! killed and started again on the same ports with the same configuration.
+
+mod gateway;
+mod storage;
+mod tidb;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+pub use gateway::{Gateway, GatewayPlan};
+pub use storage::{Storage, StoragePlan, StoragePorts};
+pub use tidb::{SWITCHED_OFF, Tidb, TidbPlan, TidbPorts};
+
+use crate::admin::{Admin, TenantInfo};
+use crate::layout;
+use crate::ports::{PortBlock, Purpose};
+use crate::product::Product;
+use crate::progress::Progress;
+use crate::servers::Servers;
+use crate::sql::Session;
+
+/// How long a server may take to answer after its start, on a busy two-core machine.
+pub const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// Ports of a test's block for the tenants' PD and store addresses.
+const TENANT_PORTS: u16 = 40;
+
+/// What a stack is to consist of.
+#[derive(Clone, Debug)]
+pub struct StackPlan {
+    name: String,
+    region_size: Option<u64>,
+    tenants: Vec<String>,
+    tidb_per_tenant: usize,
+    direct_tidb: usize,
+    tenant0_present: bool,
+    max_message_bytes: Option<u64>,
+}
+
+/// A running stack; dropping it kills what it started.
+#[derive(Debug)]
+pub struct Stack {
+    /// Data, configuration and logs.
+    pub dir: PathBuf,
+    /// PD and the engine.
+    pub storage: Storage,
+    /// The gateway, when there are tenants.
+    pub gateway: Option<Gateway>,
+    /// Tenants by name.
+    pub tenants: BTreeMap<String, Tenant>,
+    /// TiDB servers directly on the storage.
+    pub direct: Vec<Tidb>,
+    servers: Servers,
+    ports: PortBlock,
+}
+
+/// A tenant and its TiDB servers.
+#[derive(Debug)]
+pub struct Tenant {
+    /// As the admin API answered.
+    pub info: TenantInfo,
+    /// Its TiDB servers.
+    pub tidb: Vec<Tidb>,
+}
+
+impl StackPlan {
+    /// A storage alone.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            region_size: None,
+            tenants: Vec::new(),
+            tidb_per_tenant: 1,
+            direct_tidb: 0,
+            tenant0_present: false,
+            max_message_bytes: None,
+        }
+    }
+
+    /// Regions split after so many bytes, instead of the engine's default.
+    #[must_use]
+    pub fn region_size(mut self, bytes: u64) -> Self {
+        self.region_size = Some(bytes);
+        self
+    }
+
+    /// With a gateway and these tenants.
+    #[must_use]
+    pub fn tenants(mut self, names: &[&str]) -> Self {
+        self.tenants = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// TiDB servers in each tenant (default one, none allowed).
+    #[must_use]
+    pub fn tidb_per_tenant(mut self, count: usize) -> Self {
+        self.tidb_per_tenant = count;
+        self
+    }
+
+    /// TiDB servers directly on the storage. With tenants beside them they are tenant 0.
+    #[must_use]
+    pub fn direct_tidb(mut self, count: usize) -> Self {
+        self.direct_tidb = count;
+        self
+    }
+
+    /// A TiDB of tenant 0 lives, or will live, directly on the storage.
+    #[must_use]
+    pub fn tenant0_present(mut self) -> Self {
+        self.tenant0_present = true;
+        self
+    }
+
+    /// The gateway's limit for one message.
+    #[must_use]
+    pub fn max_message_bytes(mut self, bytes: u64) -> Self {
+        self.max_message_bytes = Some(bytes);
+        self
+    }
+
+    /// Builds what is missing and starts everything, storage first.
+    ///
+    /// # Errors
+    /// When a build or a start fails; the message carries the end of the server's log.
+    pub async fn start(self) -> Result<Stack> {
+        let progress = Progress::hidden();
+        let servers = Servers::build(&progress).await?;
+        let mut ports = PortBlock::take(Purpose::Test)?;
+        let dir = layout::new_run_dir(&self.name)?;
+        let plan = StoragePlan::new(&dir, &mut ports, self.region_size)?;
+        let storage = Storage::start(&servers, plan).await?;
+        let mut stack = Stack {
+            dir,
+            storage,
+            gateway: None,
+            tenants: BTreeMap::new(),
+            direct: Vec::new(),
+            servers,
+            ports,
+        };
+        for _ in 0..self.direct_tidb {
+            stack.add_direct_tidb().await?;
+        }
+        if !self.tenants.is_empty() {
+            stack.start_gateway(&self).await?;
+            stack.start_tenants(&self).await?;
+        }
+        Ok(stack)
+    }
+}
+
+impl Stack {
+    /// Starts one more TiDB directly on the storage.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn add_direct_tidb(&mut self) -> Result<()> {
+        let pd = self.storage.pd_address();
+        let name = format!("tidb-direct-{}", self.direct.len());
+        let plan = TidbPlan::new(&self.dir, &name, &pd, &mut self.ports)?;
+        self.direct.push(Tidb::start(&self.servers, plan).await?);
+        Ok(())
+    }
+
+    /// Creates a tenant without starting a TiDB in it.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn create_tenant(&mut self, name: &str) -> Result<()> {
+        let info = self.admin()?.create_tenant(name, "table").await?;
+        self.tenants.insert(
+            name.to_owned(),
+            Tenant {
+                info,
+                tidb: Vec::new(),
+            },
+        );
+        Ok(())
+    }
+
+    /// Starts one more TiDB in a tenant.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn add_tidb(&mut self, tenant: &str) -> Result<()> {
+        let entry = self
+            .tenants
+            .get_mut(tenant)
+            .with_context(|| format!("no tenant {tenant}"))?;
+        let name = format!("tidb-{tenant}-{}", entry.tidb.len());
+        let plan = TidbPlan::new(&self.dir, &name, &entry.info.pd, &mut self.ports)?;
+        entry.tidb.push(Tidb::start(&self.servers, plan).await?);
+        Ok(())
+    }
+
+    /// The admin API of the gateway.
+    ///
+    /// # Errors
+    /// When the stack has none.
+    pub fn admin(&self) -> Result<Admin> {
+        self.gateway
+            .as_ref()
+            .context("this stack has no gateway")?
+            .admin()
+    }
+
+    /// The first TiDB of a tenant.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn tidb(&self, tenant: &str) -> Result<&Tidb> {
+        let tenant_entry = self
+            .tenants
+            .get(tenant)
+            .with_context(|| format!("no tenant {tenant}"))?;
+        tenant_entry
+            .tidb
+            .first()
+            .with_context(|| format!("no TiDB in {tenant}"))
+    }
+
+    /// A session in the first TiDB of a tenant.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub async fn session(&self, tenant: &str) -> Result<Session> {
+        Session::connect(&self.tidb(tenant)?.mysql()).await
+    }
+
+    /// A session in the first TiDB directly on the storage.
+    ///
+    /// # Errors
+    /// When there is none or it doesn't answer.
+    pub async fn direct_session(&self) -> Result<Session> {
+        let tidb = self
+            .direct
+            .first()
+            .context("this stack has no direct TiDB")?;
+        Session::connect(&tidb.mysql()).await
+    }
+
+    /// Stops everything politely, the last started first.
+    pub async fn stop(self) {
+        let tenants = self.tenants.values().flat_map(|tenant| tenant.tidb.iter());
+        futures::future::join_all(tenants.chain(&self.direct).map(Tidb::stop)).await;
+        if let Some(gateway) = &self.gateway {
+            gateway.stop().await;
+        }
+        self.storage.stop().await;
+    }
+
+    async fn start_gateway(&mut self, plan: &StackPlan) -> Result<()> {
+        let product = Product::build(&Progress::hidden()).await?;
+        let pd = self.storage.pd_address();
+        let mut gateway = GatewayPlan::new(&self.dir, &pd, &mut self.ports, TENANT_PORTS)?;
+        gateway.tenant0_present = plan.tenant0_present || plan.direct_tidb > 0;
+        gateway.max_message_bytes = plan.max_message_bytes;
+        self.gateway = Some(Gateway::start(&product, gateway).await?);
+        Ok(())
+    }
+
+    async fn start_tenants(&mut self, plan: &StackPlan) -> Result<()> {
+        for name in &plan.tenants {
+            self.create_tenant(name).await?;
+        }
+        for _ in 0..plan.tidb_per_tenant {
+            self.add_tidb_to_each(&plan.tenants).await?;
+        }
+        Ok(())
+    }
+
+    /// Side by side, because each spends its start waiting for its own bootstrap.
+    async fn add_tidb_to_each(&mut self, names: &[String]) -> Result<()> {
+        let mut starts = Vec::new();
+        for name in names {
+            let entry = self
+                .tenants
+                .get(name)
+                .with_context(|| format!("no tenant {name}"))?;
+            let tidb_name = format!("tidb-{name}-{}", entry.tidb.len());
+            let plan = TidbPlan::new(&self.dir, &tidb_name, &entry.info.pd, &mut self.ports)?;
+            starts.push(Tidb::start(&self.servers, plan));
+        }
+        let started = futures::future::try_join_all(starts).await?;
+        for (name, tidb) in names.iter().zip(started) {
+            if let Some(tenant) = self.tenants.get_mut(name) {
+                tenant.tidb.push(tidb);
+            }
+        }
+        Ok(())
+    }
+}

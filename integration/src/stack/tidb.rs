@@ -1,0 +1,178 @@
+//! One unmodified TiDB server.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::storage::wait_for;
+use crate::endpoints::{TidbEndpoints, write_atomically};
+use crate::ports::PortBlock;
+use crate::process::{GRACE, Process, ProcessSpec};
+use crate::servers::Servers;
+use crate::sql::Session;
+
+/// Switched off because the engine serves no import: TiDB would try to add indexes through it.
+pub const SWITCHED_OFF: [&str; 2] = ["tidb_ddl_enable_fast_reorg", "tidb_enable_dist_task"];
+
+/// Ports of a TiDB server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TidbPorts {
+    /// MySQL clients.
+    pub mysql: u16,
+    /// Status and metrics.
+    pub status: u16,
+}
+
+/// What a TiDB server is to be.
+#[derive(Clone, Debug)]
+pub struct TidbPlan {
+    /// Holds its configuration, temporary files and log.
+    pub dir: PathBuf,
+    /// Names its files.
+    pub name: String,
+    /// The PD address it is given.
+    pub pd: String,
+    /// Its ports.
+    pub ports: TidbPorts,
+}
+
+/// A running TiDB server.
+#[derive(Debug)]
+pub struct Tidb {
+    /// Its process.
+    pub process: Arc<Process>,
+    ports: TidbPorts,
+}
+
+impl TidbPorts {
+    /// Takes two ports of a block.
+    ///
+    /// # Errors
+    /// When the block is used up.
+    pub fn take(ports: &mut PortBlock) -> Result<Self> {
+        Ok(Self {
+            mysql: ports.port()?,
+            status: ports.port()?,
+        })
+    }
+}
+
+impl TidbPlan {
+    /// A TiDB on the PD at `pd`.
+    ///
+    /// # Errors
+    /// When the block is used up.
+    pub fn new(dir: &Path, name: &str, pd: &str, ports: &mut PortBlock) -> Result<Self> {
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            name: name.to_owned(),
+            pd: pd.to_owned(),
+            ports: TidbPorts::take(ports)?,
+        })
+    }
+
+    /// No socket file and own temporary directories, so that many servers fit on a machine.
+    fn write_config(&self) -> Result<PathBuf> {
+        let temporary = self.dir.join(format!("{}.tmp", self.name));
+        std::fs::create_dir_all(&temporary)?;
+        let mut config = toml::Table::new();
+        config.insert("socket".to_owned(), String::new().into());
+        let temporary = temporary.display().to_string();
+        config.insert("temp-dir".to_owned(), temporary.clone().into());
+        config.insert("tmp-storage-path".to_owned(), temporary.into());
+        let path = self.dir.join(format!("{}.toml", self.name));
+        write_atomically(&path, toml::to_string(&config)?.as_bytes())?;
+        Ok(path)
+    }
+
+    fn spec(&self, servers: &Servers, config: &Path) -> ProcessSpec {
+        let log = self.dir.join(format!("{}.log", self.name));
+        let args = [
+            "-config".to_owned(),
+            config.display().to_string(),
+            "-store=tikv".to_owned(),
+            format!("-path={}", self.pd),
+            "-host=127.0.0.1".to_owned(),
+            "-advertise-address=127.0.0.1".to_owned(),
+            format!("-P={}", self.ports.mysql),
+            "-status-host=127.0.0.1".to_owned(),
+            format!("-status={}", self.ports.status),
+            format!("-log-file={}", log.display()),
+        ];
+        ProcessSpec {
+            name: self.name.clone(),
+            program: servers.tidb.clone(),
+            args: args.into_iter().map(Into::into).collect(),
+            log: self.dir.join(format!("{}.out", self.name)),
+        }
+    }
+}
+
+impl Tidb {
+    /// Starts it, waits until it answers, and switches off what the engine can't serve.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn start(servers: &Servers, plan: TidbPlan) -> Result<Self> {
+        let config = plan.write_config()?;
+        let process = Arc::new(Process::start(plan.spec(servers, &config))?);
+        let tidb = Self {
+            process,
+            ports: plan.ports,
+        };
+        tidb.ready().await?;
+        let mut session = Session::connect(&tidb.mysql()).await?;
+        for variable in SWITCHED_OFF {
+            session
+                .execute(&format!("SET GLOBAL {variable} = OFF"))
+                .await?;
+        }
+        Ok(tidb)
+    }
+
+    /// Waits until it answers.
+    ///
+    /// # Errors
+    /// When it doesn't in time.
+    pub async fn ready(&self) -> Result<()> {
+        wait_for(&self.process, &format!("http://{}/status", self.status())).await
+    }
+
+    /// Starts a stopped or killed TiDB again.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn restart(&self) -> Result<()> {
+        self.process.start_again()?;
+        self.ready().await
+    }
+
+    /// MySQL address.
+    #[must_use]
+    pub fn mysql(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.mysql)
+    }
+
+    /// Status address.
+    #[must_use]
+    pub fn status(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.status)
+    }
+
+    /// As `endpoints.json` shows it.
+    #[must_use]
+    pub fn endpoints(&self) -> TidbEndpoints {
+        TidbEndpoints {
+            mysql: self.mysql(),
+            status: self.status(),
+            pid: self.process.pid(),
+        }
+    }
+
+    /// Stops it.
+    pub async fn stop(&self) {
+        self.process.stop(GRACE).await;
+    }
+}
