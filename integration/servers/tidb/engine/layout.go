@@ -88,6 +88,7 @@ func openDB(dir string) (*badger.DB, error) {
 	o.NumLevelZeroTablesStall = 8
 	o.NumCompactors = 1
 	o.LevelOneSize = 512 * mib
+	o.CompactL0WhenClose = false
 	o.MaxBlockCacheSize, o.MaxIndexCacheSize = 0, 0
 	o.TableBuilderOptions.CompressionPerLevel = make([]compression.CompressionType, o.TableBuilderOptions.MaxLevels)
 	return badger.Open(o)

@@ -81,7 +81,7 @@ func newGRPCServer(s *store) *grpc.Server {
 func (n *node) startBackground() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, work := range []func(context.Context){n.regions.runStoreHeartbeat, n.runSizeCheck, n.store.runSafeTS} {
+	for _, work := range []func(context.Context){n.regions.runStoreHeartbeat, n.runSizeCheck, n.store.runSafeTS, n.runGC} {
 		n.background.Add(1)
 		go func() {
 			defer n.background.Done()

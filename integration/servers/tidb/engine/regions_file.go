@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -44,7 +45,7 @@ func loadRegions(dataDir string) (*savedRegions, error) {
 }
 
 func (rs *regions) save() error {
-	saved := savedRegions{ClusterID: rs.pd.GetClusterID(nil), StoreID: rs.store.Id}
+	saved := savedRegions{ClusterID: rs.pd.GetClusterID(context.Background()), StoreID: rs.store.Id}
 	for _, r := range rs.all() {
 		encoded, err := r.meta.Marshal()
 		if err != nil {

@@ -47,9 +47,17 @@ func (v version) owner() []byte {
 }
 
 // scanVersions visits the entries in [start, end) by key, newest version first,
-// until visit says no. Entries below a deletion mark no longer exist: the mark
-// is left by the destruction of a range until the database is rewritten.
+// until visit says no; those that were destroyed are left out.
 func scanVersions(db *badger.DB, start, end []byte, visit func(version) bool) {
+	scanEntries(db, start, end, func(v version, deleted bool) bool {
+		return deleted || visit(v)
+	})
+}
+
+// scanEntries also visits deletion marks and what lies below them. A mark is
+// left by the destruction of a range and covers the older versions of its key,
+// which no longer exist for anybody but the rewrite that removes them.
+func scanEntries(db *badger.DB, start, end []byte, visit func(v version, deleted bool) bool) {
 	txn := db.NewTransaction(false)
 	defer txn.Discard()
 	txn.SetReadTS(math.MaxUint64)
@@ -59,20 +67,17 @@ func scanVersions(db *badger.DB, start, end []byte, visit func(version) bool) {
 	}
 	it := txn.NewIterator(opts)
 	defer it.Close()
-	var deleted []byte
+	var marked []byte
 	for it.Seek(start); it.Valid(); it.Next() {
 		item := it.Item()
 		if len(end) > 0 && bytes.Compare(item.Key(), end) >= 0 {
 			return
 		}
 		if item.IsDeleted() {
-			deleted = item.KeyCopy(deleted)
-			continue
+			marked = item.KeyCopy(marked)
 		}
-		if len(deleted) > 0 && bytes.Equal(deleted, item.Key()) {
-			continue
-		}
-		if !visit(version{key: item.Key(), ts: item.Version(), meta: item.UserMeta(), item: item}) {
+		deleted := len(marked) > 0 && bytes.Equal(marked, item.Key())
+		if !visit(version{key: item.Key(), ts: item.Version(), meta: item.UserMeta(), item: item}, deleted) {
 			return
 		}
 	}
