@@ -96,10 +96,11 @@ impl Registry {
         let _turn = self.turn.lock().await;
         let at_once = stores.iter().copied().take(PORTS_PER_TXN).collect();
         let mut retry = Retry::new();
-        let mut drafted = None;
+        // Two gateways may draft the same; only after an uncertain end may a match be our own work.
+        let mut perhaps_claimed = None;
         loop {
             if let Some(found) = self.find(name).await? {
-                let ours = drafted.as_ref() == Some(&found.value);
+                let ours = perhaps_claimed.as_ref() == Some(&found.value);
                 let creation = if ours {
                     Creation::New
                 } else {
@@ -108,10 +109,14 @@ impl Registry {
                 return Ok((existing(found.value, mode)?, creation));
             }
             let draft = self.draft(name, mode, &at_once).await?;
-            if settled(self.claim(&draft).await)? {
-                return Ok((draft, Creation::New));
+            match self.claim(&draft).await {
+                Ok(true) => return Ok((draft, Creation::New)),
+                Ok(false) => {}
+                Err(RegistryError::Etcd(EtcdError::Uncertain { .. })) => {
+                    perhaps_claimed = Some(draft);
+                }
+                Err(error) => return Err(error),
             }
-            drafted = Some(draft);
             retry.pause().await?;
         }
     }

@@ -1,0 +1,169 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mesh_admin_client::ModeChoice;
+
+/// Manage the tenants of a TiDB Mesh gateway.
+#[derive(Debug, Parser)]
+#[command(name = "tidb-mesh", version, propagate_version = true, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    /// Form of the result on standard output.
+    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 the gateway refused or can't be reached, 2 the command can't be meant.";
+
+/// Where the gateway is and how to be let in.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Admin address of the gateway, host:port.
+    #[arg(long, global = true, env = "TIDB_MESH_ADMIN", value_name = "ADDR")]
+    pub(crate) admin: Option<String>,
+
+    /// File with the admin token of the gateway. The token itself is never an argument.
+    #[arg(long, global = true, env = "TIDB_MESH_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// Form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs; the form of the admin API.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create, list, show and delete tenants.
+    #[command(subcommand, visible_alias = "tenants")]
+    Tenant(TenantCommand),
+
+    /// Print a completion script for a shell.
+    Completion {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantCommand {
+    /// Create a tenant and wait until it is served. Succeeds if it exists as asked for.
+    Create {
+        /// Name: 1 to 63 of a-z, 0-9 and '-', neither first nor last a '-'.
+        name: String,
+
+        /// How the tenant's keys are kept apart; fixed for the tenant's life.
+        ///
+        /// auto: the best that the stores allow. table: the tenant's id inside table ids, for TiDB
+        /// on any TiKV. keyspace: TiKV's own keyspaces. prefix: for clients that send no
+        /// coprocessor requests, not for TiDB.
+        #[arg(long, default_value = "auto", value_parser = mode_parser())]
+        mode: ModeChoice,
+    },
+
+    /// List all tenants.
+    #[command(visible_alias = "ls")]
+    List,
+
+    /// Show one tenant: addresses, state and the key ranges it owns.
+    #[command(visible_alias = "get")]
+    Show {
+        /// Name of the tenant.
+        name: String,
+    },
+
+    /// Delete a tenant and its data. There is no way back.
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// Name of the tenant.
+        name: String,
+
+        /// Don't ask. Needed when standard input is not a terminal.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+fn mode_parser() -> impl TypedValueParser<Value = ModeChoice> {
+    PossibleValuesParser::new(ModeChoice::ALL.map(ModeChoice::as_str))
+        .try_map(|word| word.parse::<ModeChoice>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Every command and argument says what it is for.
+    #[test]
+    fn help_is_complete() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{}", argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+
+    #[test]
+    fn a_mode_is_one_of_four_words() {
+        for choice in ModeChoice::ALL {
+            let parsed = parse(&format!("tidb-mesh tenant create a --mode {choice}")).unwrap();
+            assert!(matches!(
+                parsed.command,
+                Command::Tenant(TenantCommand::Create { mode, .. }) if mode == choice
+            ));
+        }
+        let error = parse("tidb-mesh tenant create a --mode v2").unwrap_err();
+        assert_eq!(
+            (error.kind(), error.exit_code()),
+            (ErrorKind::InvalidValue, 2)
+        );
+    }
+
+    #[test]
+    fn global_flags_stand_anywhere() {
+        let parsed = parse("tidb-mesh tenant list --admin h:1 --token-file t -o json").unwrap();
+        assert_eq!(
+            (parsed.connection.admin.as_deref(), parsed.output),
+            (Some("h:1"), Output::Json)
+        );
+        assert_eq!(parsed.connection.token_file, Some(PathBuf::from("t")));
+    }
+
+    /// A token in the arguments would be seen by every user of the machine.
+    #[test]
+    fn no_flag_takes_a_token() {
+        assert_eq!(
+            parse("tidb-mesh --token x tenant list").unwrap_err().kind(),
+            ErrorKind::UnknownArgument
+        );
+    }
+}
