@@ -80,6 +80,8 @@ fn field_faults(field: &Field, known: &BTreeSet<String>) -> Vec<String> {
 fn class_fault(field: &Field) -> Option<String> {
     let nested_name = field.shape == Shape::Bytes && field.child.is_some();
     let one = !field.repeated;
+    // The walker reads ids as they stand on the wire.
+    let zigzag = field.type_name.starts_with("sint");
     let fits = match field.class.as_str() {
         "Undecided" if field.shape == Shape::Bytes => {
             return Some(format!(
@@ -96,8 +98,8 @@ fn class_fault(field: &Field) -> Option<String> {
         }
         "BucketKeys" => field.shape == Shape::Bytes && field.repeated && !nested_name,
         "Reverse" => field.shape == Shape::Bool && one,
-        "KeyHash" => field.shape == Shape::Varint && one,
-        "TableId" | "LeaseId" | "RegionId" => field.shape == Shape::Varint,
+        "KeyHash" => field.shape == Shape::Varint && one && !zigzag,
+        "TableId" | "LeaseId" | "RegionId" => field.shape == Shape::Varint && !zigzag,
         "Nested" => nested_name,
         other => return Some(format!("class {other} is unknown to the build step")),
     };

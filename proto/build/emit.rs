@@ -79,7 +79,7 @@ fn message_static(at: usize, message: &Message, world: &World<'_>) -> String {
     }
     out += "];\n";
     let dense = dense_rows(at, message);
-    let required = bits(message, |field| field.required);
+    let required = bits(message, |field| field.required && !field.repeated);
     let hook = message
         .hook
         .as_ref()
@@ -146,7 +146,7 @@ fn field_row(position: usize, field: &Field, message: &Message, world: &World<'_
     });
     format!(
         "    Field {{ number: {}, name: {:?}, type_name: {:?}, wire: Wire::{wire}, packed_ok: {}, repeated: {}, \
-         oneof: {}, class: Class::{}, child: {child}, why: {:?}, positional: {}, step: Step::{}, bit: {bit}, \
+         oneof: {}, class: Class::{}, child: {child}, why: {:?}, positional: {}, required: {}, step: Step::{}, bit: {bit}, \
          exclusive: {exclusive} }},\n",
         field.number,
         field.name,
@@ -159,6 +159,7 @@ fn field_row(position: usize, field: &Field, message: &Message, world: &World<'_
         field.class,
         field.why,
         field.positional,
+        field.required,
         step(field, wire, world),
     )
 }

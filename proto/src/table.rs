@@ -100,7 +100,7 @@ pub struct Message {
     pub range: Option<RangeFields>,
     /// The one raw key that its `KEY_HASH` is a hash of.
     pub hashed_key: Option<u32>,
-    /// Bits of the fields that must be present and not empty.
+    /// Bits of the singular fields that must be there.
     pub required: u64,
 }
 
@@ -128,6 +128,8 @@ pub struct Field {
     pub why: &'static str,
     /// Elements may not vanish.
     pub positional: bool,
+    /// A key that may not be empty.
+    pub required: bool,
     /// What the walker does; derived from the rest.
     pub step: Step,
     /// This field's own bit.

@@ -256,7 +256,7 @@ impl Spot<'_, '_> {
 
     /// An empty value is no key and no name; where a key must be, it is refused.
     fn empty<E>(&self) -> Result<Flow, WalkError<E>> {
-        if self.table.required & self.field.bit != 0 {
+        if self.field.required {
             return Err(fault(self.table, Some(self.field), Fault::Missing));
         }
         Ok(Flow::Kept)
