@@ -16,7 +16,12 @@ pub struct Keyspace {
     id: TenantId,
     /// One part, or two with a seam between them.
     parts: (Part, Option<Part>),
+    /// First three bytes of the tenant's rows in the store (`table` mode), for the hot path.
+    row_head: Option<[u8; 3]>,
 }
+
+/// First three bytes of every row that TiDB writes: `t` and the unused top of a table id.
+pub(crate) const LOGICAL_ROW_HEAD: [u8; 3] = [b't', 0x80, 0x00];
 
 /// One contiguous piece of a tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,7 +69,19 @@ impl Keyspace {
             ),
             Mode::Prefix => (whole(prefix_edge(id.get()), prefix_end(id)), None),
         };
-        Ok(Keyspace { mode, id, parts })
+        let row_head = match mode {
+            Mode::Table => parts
+                .1
+                .as_ref()
+                .and_then(|part| part.physical.first_chunk().copied()),
+            Mode::Keyspace | Mode::Prefix => None,
+        };
+        Ok(Keyspace {
+            mode,
+            id,
+            parts,
+            row_head,
+        })
     }
 
     /// The codec of a `keyspace` tenant's raw (non-transactional) keys: `r` instead of `x`.
@@ -79,6 +96,7 @@ impl Keyspace {
             mode,
             id,
             parts: (part, None),
+            row_head: None,
         })
     }
 
@@ -90,6 +108,10 @@ impl Keyspace {
     /// The tenant's id within its mode.
     pub fn id(&self) -> TenantId {
         self.id
+    }
+
+    pub(crate) fn row_head(&self) -> Option<[u8; 3]> {
+        self.row_head
     }
 
     /// Parts in key order.
@@ -162,7 +184,7 @@ fn table_part(id: TenantId) -> Part {
     } else {
         edge(id.get() + 1)
     };
-    let part = Part::new(Edge::new(&[b't', 0x80, 0x00]), edge(id.get()), end);
+    let part = Part::new(Edge::new(&LOGICAL_ROW_HEAD), edge(id.get()), end);
     Part {
         order: 1,
         seam: Edge::new(b"t"),

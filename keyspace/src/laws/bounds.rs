@@ -143,6 +143,12 @@ pub fn locate_finds_bounds(case: &Case) -> Verdict {
             continue;
         }
         let some = case.keyspace.locate_end(case.form, &wire, &mut end) == Ok(true);
+        let reaches = ranges.iter().any(|(s, e)| *s < end && end <= *e);
+        ensure(
+            some == reaches,
+            "an end lies above the start of a range it ends",
+            || hex_all([bound, &end]),
+        )?;
         for (key, physical) in &probes {
             let below = some && *physical < end;
             ensure(

@@ -75,8 +75,44 @@ fn look_ups_agree(case: &Case, cuts: &[Vec<u8>], tiles: &[Tile]) -> Verdict {
                 )
             },
         )?;
+        if !in_seam(bound) {
+            reverse_look_up_agrees(case, &wire, tiles)?;
+        }
     }
     Ok(())
+}
+
+/// The region below an end is the tile that the end closes or cuts.
+fn reverse_look_up_agrees(case: &Case, wire: &[u8], tiles: &[Tile]) -> Verdict {
+    let mut end = Vec::new();
+    if case.keyspace.locate_end(case.form, wire, &mut end) != Ok(true) {
+        return Ok(());
+    }
+    let found = tiles.iter().find(|tile| ends_in(&end, &tile.physical));
+    let holds = found.is_some_and(|tile| ends_in(wire, &tile.logical));
+    ensure(
+        holds,
+        "a reverse look-up finds the tile below the end",
+        || {
+            hex_all(
+                [wire, &end]
+                    .into_iter()
+                    .chain(tiles.iter().map(|tile| tile.logical.0.as_slice())),
+            )
+        },
+    )
+}
+
+/// Past the seam's name and not past the lowest table key: no key is there, and a look-up from above
+/// gets the part before, where the next key below is.
+fn in_seam(bound: &[u8]) -> bool {
+    b"t".as_slice() < bound && bound <= b"t\x80\0".as_slice()
+}
+
+/// Whether what lies just below `end` is in the span; an empty end is infinite.
+fn ends_in(end: &[u8], (start, past): &(Vec<u8>, Vec<u8>)) -> bool {
+    let reaches_in = end.is_empty() || start.as_slice() < end;
+    reaches_in && (past.is_empty() || (!end.is_empty() && end <= past.as_slice()))
 }
 
 /// A region that counts as the tenant's own holds nothing else, and one that does not count holds
