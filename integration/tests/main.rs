@@ -7,5 +7,7 @@
     missing_docs
 )]
 
+mod corpus;
 mod direct;
 mod runner;
+mod shared;

@@ -1,0 +1,37 @@
+//! The stack that most tests share: tenants alpha and beta behind the gateway on one storage, and a
+//! TiDB on a storage of its own to compare with. It lives until the test process ends.
+
+use mesh_integration::stack::{Stack, StackPlan};
+use tokio::sync::OnceCell;
+
+pub(crate) struct Trio {
+    pub(crate) mesh: Stack,
+    pub(crate) direct: Stack,
+}
+
+static TRIO: OnceCell<Trio> = OnceCell::const_new();
+
+pub(crate) async fn trio() -> &'static Trio {
+    TRIO.get_or_init(start).await
+}
+
+async fn start() -> Trio {
+    let direct = StackPlan::new("direct").direct_tidb(1).start();
+    let mesh = StackPlan::new("mesh").tenants(&["alpha", "beta"]).start();
+    let (direct, mesh) = tokio::join!(direct, mesh);
+    Trio {
+        mesh: mesh.expect("the mesh starts"),
+        direct: direct.expect("the direct TiDB starts"),
+    }
+}
+
+impl Trio {
+    /// Names and MySQL addresses, the direct one first.
+    pub(crate) fn lanes(&self) -> Vec<(String, String)> {
+        let mut lanes = vec![("direct".to_owned(), self.direct.direct[0].mysql())];
+        for (name, tenant) in &self.mesh.tenants {
+            lanes.push((name.clone(), tenant.tidb[0].mysql()));
+        }
+        lanes
+    }
+}
