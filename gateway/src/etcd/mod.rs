@@ -113,7 +113,10 @@ impl Session {
         let bad = |fault: String| Fault::BadRequest(format!("{}: {fault}", self.rpc.path));
         Walker::new()
             .validate(self.rpc.request, &frame, &mut |_, _| Unknown::Refuse)
-            .map_err(|fault| bad(fault.to_string()))?;
+            .map_err(|error| match error.fault {
+                mesh_proto::Fault::Missing => namespace::no_key(),
+                _ => bad(error.to_string()),
+            })?;
         M::decode(frame).map_err(|fault| bad(fault.to_string()))
     }
 }

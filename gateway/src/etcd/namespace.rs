@@ -58,7 +58,7 @@ impl Namespace {
     /// etcd's own status for an empty key: mapped, it would be a key.
     pub fn map_key(&self, key: &[u8]) -> Result<Bytes, Fault> {
         if key.is_empty() {
-            return Err(Status::invalid_argument("etcdserver: key is not provided").into());
+            return Err(no_key());
         }
         Ok(self.prefixed(key))
     }
@@ -115,6 +115,11 @@ impl Namespace {
         whole.extend_from_slice(key);
         whole.freeze()
     }
+}
+
+/// etcd's own words for an empty key.
+pub(super) fn no_key() -> Fault {
+    Status::invalid_argument("etcdserver: key is not provided").into()
 }
 
 #[cfg(test)]

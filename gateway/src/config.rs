@@ -1,0 +1,231 @@
+//! Configuration of the gateway: one TOML file, every key named, unknown keys rejected, every fault
+//! reported at once.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// TiKV's own default limit of a gRPC message (`server.grpc-max-recv-msg-len` is unlimited, raft
+/// entries are not: 8 MiB); client-go splits at far less. Large enough for a 100 MiB transaction
+/// chunk that a tool sends as one message, small enough to bound memory.
+const DEFAULT_MAX_MESSAGE_BYTES: usize = 128 * 1024 * 1024;
+
+/// The gateway's configuration file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Host that goes into the addresses handed to tenants.
+    pub advertise_host: String,
+    /// The shared storage cluster.
+    pub storage: Storage,
+    /// Admin API, health and metrics.
+    pub admin: Admin,
+    /// Where tenants' listeners are bound.
+    pub listen: Listen,
+    /// How tenants and the storage's own TiDB live together.
+    #[serde(default)]
+    pub tenancy: Tenancy,
+    /// Bounds that protect the process and the tenants from each other.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Shutdown.
+    #[serde(default)]
+    pub drain: Drain,
+}
+
+/// The shared storage cluster.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// `host:port` of one or more PD servers.
+    pub pd: Vec<String>,
+}
+
+/// Admin API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Address of the admin API, `/live`, `/ready` and `/metrics`.
+    pub listen: SocketAddr,
+    /// File with the bearer token of the admin API.
+    pub token_file: PathBuf,
+}
+
+/// Listeners of tenants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address that tenants' ports are bound on.
+    #[serde(default = "loopback")]
+    pub bind: IpAddr,
+    /// Ports for tenants, `first-last`, both included.
+    pub port_range: PortRange,
+    /// Allows binding off loopback although a tenant is then known by port alone.
+    #[serde(default)]
+    pub insecure_port_identity: bool,
+}
+
+fn loopback() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::LOCALHOST)
+}
+
+/// `first-last`, both included.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PortRange(pub RangeInclusive<u16>);
+
+impl TryFrom<String> for PortRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let fault = || format!("port_range {text:?} is not of the form first-last");
+        let (first, last) = text.split_once('-').ok_or_else(fault)?;
+        let first: u16 = first.trim().parse().map_err(|_| fault())?;
+        let last: u16 = last.trim().parse().map_err(|_| fault())?;
+        if first == 0 || first > last {
+            return Err(fault());
+        }
+        Ok(PortRange(first..=last))
+    }
+}
+
+impl From<PortRange> for String {
+    fn from(range: PortRange) -> String {
+        format!("{}-{}", range.0.start(), range.0.end())
+    }
+}
+
+/// How tenants and the storage's own TiDB live together.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tenancy {
+    /// Whether a TiDB lives on the storage directly (tenant 0) and moves PD's own GC safe point.
+    pub tenant0: TenantZero,
+    /// Time after which a silent tenant no longer holds back garbage collection; longer than any
+    /// planned outage of the gateway.
+    #[serde(with = "humantime_serde")]
+    pub gc_ttl: Duration,
+}
+
+impl Default for Tenancy {
+    fn default() -> Self {
+        Tenancy { tenant0: TenantZero::Present, gc_ttl: Duration::from_secs(24 * 3600) }
+    }
+}
+
+/// Whether a TiDB lives on the storage directly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TenantZero {
+    /// It does, and only it moves PD's `gc_worker` safe point.
+    Present,
+    /// It does not: one gateway moves the safe point to the tenants' minimum.
+    Absent,
+}
+
+/// Bounds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest gRPC message in either direction, in bytes.
+    pub max_message_bytes: usize,
+    /// Connections of one tenant at a time; a further one waits in the listen queue.
+    pub max_connections_per_tenant: usize,
+    /// Time within which a new connection must send its first bytes.
+    #[serde(with = "humantime_serde")]
+    pub first_bytes_timeout: Duration,
+    /// HTTP/2 streams of one connection.
+    pub max_streams_per_connection: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            max_connections_per_tenant: 4096,
+            first_bytes_timeout: Duration::from_secs(10),
+            max_streams_per_connection: 4096,
+        }
+    }
+}
+
+/// Shutdown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drain {
+    /// Time between reporting not-ready and closing the listeners.
+    #[serde(with = "humantime_serde")]
+    pub unready: Duration,
+    /// Time that calls in flight get to end.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Drain { unready: Duration::from_millis(200), grace: Duration::from_secs(5) }
+    }
+}
+
+/// A configuration that can't be used, with every fault found.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The file is not what the gateway expects.
+    #[error("{path}: {source}")]
+    Parse {
+        /// File.
+        path: PathBuf,
+        /// Cause, with line and key.
+        source: Box<toml::de::Error>,
+    },
+    /// Values that parse but can't be meant.
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
+}
+
+impl Config {
+    /// Reads and validates a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file and every fault.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let config: Config = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let mut faults = Vec::new();
+        if self.storage.pd.is_empty() {
+            faults.push("storage.pd names no PD server".to_owned());
+        }
+        if self.advertise_host.is_empty() {
+            faults.push("advertise_host is empty".to_owned());
+        }
+        if !self.listen.bind.is_loopback() && !self.listen.insecure_port_identity {
+            faults.push(
+                "listen.bind is not a loopback address: a tenant would be known by its port \
+                 alone; set listen.insecure_port_identity = true if the network keeps tenants apart"
+                    .to_owned(),
+            );
+        }
+        if self.limits.max_message_bytes < 1024 * 1024 {
+            faults.push("limits.max_message_bytes is below 1 MiB".to_owned());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(faults)) }
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong on the way, told once: whose fault it is, what the client sees, and under
+//! which label it is counted.
+//!
+//! A fault's text never holds key bytes: it goes to tenants and into logs.
+
+use mesh_keyspace::KeyError;
+use tonic::{Code, Status};
+
+/// A request that is not answered by the storage cluster, or an answer that may not pass.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The RPC is in no table.
+    #[error("{path} is not routed by the gateway")]
+    UnknownRpc {
+        /// Path as the client sent it, cut to a sane length.
+        path: String,
+    },
+    /// The RPC is known and refused.
+    #[error("{path} is refused by the gateway: {why}")]
+    RefusedRpc {
+        /// Path of the RPC.
+        path: &'static str,
+        /// Reason from the schema.
+        why: &'static str,
+    },
+    /// The request can be decoded but asks for what a tenant may not have.
+    #[error("refused by the gateway: {0}")]
+    Refused(String),
+    /// The request can't be decoded or breaks the tables' rules.
+    #[error("bad request: {0}")]
+    BadRequest(String),
+    /// A key, range or id of the request lies outside what a tenant may name.
+    #[error("bad key: {0}")]
+    Key(#[from] KeyError),
+    /// The storage cluster's answer can't be handed on.
+    #[error("bad answer of the storage cluster: {0}")]
+    BadAnswer(String),
+    /// The storage cluster can't be reached or has no leader.
+    #[error("storage cluster unavailable: {0}")]
+    Unavailable(String),
+    /// The storage cluster answered with a status of its own: passed verbatim, clients match on it.
+    #[error("{}", .0.message())]
+    Upstream(Box<Status>),
+}
+
+impl From<Status> for Fault {
+    fn from(status: Status) -> Self {
+        Fault::Upstream(Box::new(status))
+    }
+}
+
+impl Fault {
+    /// Label under which metrics count the fault; a closed set.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Fault::UnknownRpc { .. } => "unknown_rpc",
+            Fault::RefusedRpc { .. } => "refused_rpc",
+            Fault::Refused(_) => "refused",
+            Fault::BadRequest(_) => "bad_request",
+            Fault::Key(_) => "bad_key",
+            Fault::BadAnswer(_) => "bad_answer",
+            Fault::Unavailable(_) => "unavailable",
+            Fault::Upstream(_) => "upstream",
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Fault::UnknownRpc { .. } => Code::Unimplemented,
+            Fault::RefusedRpc { .. } | Fault::Refused(_) => Code::PermissionDenied,
+            Fault::BadRequest(_) | Fault::Key(_) => Code::InvalidArgument,
+            Fault::BadAnswer(_) => Code::Internal,
+            Fault::Unavailable(_) => Code::Unavailable,
+            Fault::Upstream(status) => status.code(),
+        }
+    }
+}
+
+impl From<Fault> for Status {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Upstream(status) => *status,
+            other => Status::new(other.code(), other.to_string()),
+        }
+    }
+}

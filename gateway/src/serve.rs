@@ -1,0 +1,98 @@
+//! The process's life: connect, serve, drain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::admin::{self, AdminState, Probes, Token};
+use crate::config::Config;
+use crate::drain;
+use crate::gateway::Gateway;
+use crate::ports::Ports;
+use crate::tenancy::Tenancy;
+
+/// Between attempts to reach a storage cluster that is not up yet.
+const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why the process ends.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The admin token can't be used.
+    #[error("admin.token_file: {0}")]
+    Token(#[from] admin::TokenFault),
+    /// A socket or signal handler.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// [`ServeError`] when the process can't begin to serve.
+pub async fn run(config: Config) -> Result<(), ServeError> {
+    let token = Arc::new(Token::load(&config.admin.token_file)?);
+    let admin_listener = tokio::net::TcpListener::bind(config.admin.listen).await?;
+    let gateway = tokio::select! {
+        gateway = connected(config) => gateway,
+        signalled = drain::signalled() => return Ok(signalled?),
+    };
+    let ports = Arc::new(Ports::default());
+    let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports));
+    spawn_background(&gateway, &tenancy);
+    let state = AdminState { tenants: tenancy, probes: Arc::new(Live(gateway.clone())), token };
+    let ended = gateway.background.clone();
+    let admin = axum::serve(admin_listener, admin::router(state))
+        .with_graceful_shutdown(async move { ended.cancelled().await });
+    let admin = tokio::spawn(admin.into_future());
+    tracing::info!(admin = %gateway.config.admin.listen, "serving");
+    drain::signalled().await?;
+    drain::run(gateway).await;
+    let _ = admin.await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn connected(config: Config) -> Arc<Gateway> {
+    loop {
+        match Gateway::connect(config.clone()).await {
+            Ok(gateway) => return gateway,
+            Err(fault) => tracing::warn!(error = %fault, "storage cluster not reached, waiting"),
+        }
+        tokio::time::sleep(CONNECT_PAUSE).await;
+    }
+}
+
+fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) {
+    let (stores, background) = (gateway.stores.clone(), gateway.background.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = stores.follow() => {}
+            () = background.cancelled() => {}
+        }
+    });
+    let following = tenancy.clone();
+    tokio::spawn(async move { following.follow().await });
+    let collecting = gateway.clone();
+    tokio::spawn(async move {
+        collecting.pd_service.run_gc(collecting.background.clone()).await;
+    });
+}
+
+struct Live(Arc<Gateway>);
+
+impl Probes for Live {
+    fn ready(&self) -> Result<(), String> {
+        if self.0.draining.is_cancelled() {
+            return Err("draining".to_owned());
+        }
+        if self.0.stores.all().is_empty() {
+            return Err("no store is known".to_owned());
+        }
+        Ok(())
+    }
+
+    fn metrics(&self) -> String {
+        let stores = self.0.stores.all().len();
+        self.0.metrics.stores.set(stores as u64);
+        self.0.metrics.render()
+    }
+}

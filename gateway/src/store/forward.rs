@@ -1,0 +1,99 @@
+//! Phase 5, forward: one call to a store, its request decorated, its answers undecorated.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http::uri::PathAndQuery;
+use mesh_proto::Walker;
+use tonic::client::Grpc;
+use tonic::metadata::MetadataMap;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::refusal;
+use crate::connection::Connection;
+use crate::decorate::decorate;
+use crate::exchange::{Exchange, RegionRef, Scope};
+use crate::fault::Fault;
+use crate::grpc::{Call, Frames, RawCodec, unary_bytes};
+use crate::tenant::Tenant;
+use crate::undecorate::undecorate;
+
+/// The one thing of a client's metadata that goes on: its deadline.
+const DEADLINE: &str = "grpc-timeout";
+
+pub(super) async fn serve(
+    connection: &Arc<Connection>,
+    store_id: u64,
+    mut call: Call,
+) -> Result<Response<Frames>, Fault> {
+    let message = call.message().await?;
+    let gateway = &connection.gateway;
+    let scope = Scope { keyspace: &call.tenant.keyspace, metrics: &gateway.metrics };
+    let mut physical = Vec::with_capacity(message.len() + 64);
+    let mut walker = Walker::new();
+    let exchange = decorate(&mut walker, scope, call.rpc.request, &message, &mut physical)?;
+    if let Some(region) = exchange.bounded_by_region
+        && !is_inside(connection, &call.tenant, region).await?
+    {
+        return Ok(unary_bytes(refusal::epoch_not_match(call.rpc.response).into()));
+    }
+    let channel = connection.store_channel(store_id)?;
+    let frames = futures::stream::once(async move { Bytes::from(physical) });
+    let answers = open(channel, call.rpc.path, &call.metadata, frames).await?;
+    Ok(undecorated(connection.clone(), call, exchange, answers))
+}
+
+/// Whether a request that names no key stays inside its tenant.
+pub(super) async fn is_inside(
+    connection: &Connection,
+    tenant: &Tenant,
+    region: RegionRef,
+) -> Result<bool, Fault> {
+    let epoch = (region.conf_ver, region.version);
+    connection.gateway.regions.inside(tenant, region.id, epoch).await
+}
+
+/// Opens a call to a store.
+pub(super) async fn open<S>(
+    channel: Channel,
+    path: &'static str,
+    metadata: &MetadataMap,
+    frames: S,
+) -> Result<Streaming<Bytes>, Fault>
+where
+    S: futures::Stream<Item = Bytes> + Send + 'static,
+{
+    // What a store sends is bounded by what the tenant asked it for and by flow control.
+    let mut client = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+    client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+    let mut request = Request::new(frames);
+    if let Some(deadline) = metadata.get(DEADLINE) {
+        request.metadata_mut().insert(DEADLINE, deadline.clone());
+    }
+    let path = PathAndQuery::from_static(path);
+    Ok(client.streaming(request, path, RawCodec).await?.into_inner())
+}
+
+fn undecorated(
+    connection: Arc<Connection>,
+    call: Call,
+    exchange: Exchange,
+    answers: Streaming<Bytes>,
+) -> Response<Frames> {
+    let mut walker = Walker::new();
+    let frames = answers.map(move |answer| {
+        let answer = answer?;
+        let metrics = &connection.gateway.metrics;
+        let scope = Scope { keyspace: &call.tenant.keyspace, metrics };
+        let mut logical = Vec::with_capacity(answer.len());
+        undecorate(&mut walker, scope, &exchange, call.rpc.response, &answer, &mut logical)
+            .map_err(|fault| {
+                metrics.fault(&call.tenant.name, &fault);
+                Status::from(fault)
+            })?;
+        Ok(Bytes::from(logical))
+    });
+    Response::new(frames.boxed())
+}

@@ -1,0 +1,58 @@
+//! A tenant as the data path sees it: its codec, its etcd prefix and the gateway addresses that
+//! stand for PD and the stores.
+//!
+//! Made from a registry record, never changed: a changed record makes a new `Tenant`, and calls
+//! that began under the old one end under it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mesh_keyspace::{Keyspace, Mode, TenantId};
+
+/// The tenant's present state, for those that outlive a change of its record.
+pub type TenantCell = Arc<ArcSwap<Tenant>>;
+
+/// Identity and addresses of one tenant.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Registered name.
+    pub name: String,
+    /// Codec of the tenant's keys.
+    pub keyspace: Keyspace,
+    /// Host that clients reach the gateway under.
+    pub advertise_host: String,
+    /// Port that stands for PD.
+    pub pd_port: u16,
+    /// Port that stands for each store, by store id.
+    pub store_ports: BTreeMap<u64, u16>,
+}
+
+impl Tenant {
+    /// Mode of the tenant's keyspace.
+    pub fn mode(&self) -> Mode {
+        self.keyspace.mode()
+    }
+
+    /// Id of the tenant within its mode.
+    pub fn id(&self) -> TenantId {
+        self.keyspace.id()
+    }
+
+    /// `host:port` that a client takes as its PD address.
+    pub fn pd_address(&self) -> String {
+        format!("{}:{}", self.advertise_host, self.pd_port)
+    }
+
+    /// `host:port` that stands for a store, if the tenant has one for it.
+    pub fn store_address(&self, store_id: u64) -> Option<String> {
+        let port = self.store_ports.get(&store_id)?;
+        Some(format!("{}:{}", self.advertise_host, port))
+    }
+
+    /// Prefix of the tenant's keys in PD's etcd, slash-terminated and of fixed width:
+    /// `/tidb-mesh-data/<8 hex digits: mode and id>/`.
+    pub fn etcd_prefix(&self) -> String {
+        mesh_tenants::data_prefix(self.mode(), self.id())
+    }
+}
