@@ -95,6 +95,13 @@ impl<S: RegionSource> RegionView<'_, S> {
                 found.extend(self.clipped(Some(region))?);
             }
         }
+        // An end between a part's name and its first key leaves that part out of the image, though
+        // the part's first region begins below it.
+        if found.left().is_some()
+            && let Some(next) = found.uncovered(end)
+        {
+            found.extend(self.holding(&next).await?);
+        }
         Ok(())
     }
 
@@ -157,6 +164,13 @@ impl Found {
         };
         let end = end_key(last);
         end.is_empty() || start_key(region) < end
+    }
+
+    /// Where the regions found end, if that is below `end`.
+    fn uncovered(&self, end: &[u8]) -> Option<Vec<u8>> {
+        let covered = end_key(self.regions.last()?);
+        let is_short = !covered.is_empty() && (end.is_empty() || covered < end);
+        is_short.then(|| covered.to_vec())
     }
 
     /// Whether a range that begins at or after all earlier ones and ends at `end` is covered
