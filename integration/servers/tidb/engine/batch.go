@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/tikvpb"
 	"github.com/pingcap/log"
 	"go.uber.org/zap"
@@ -105,8 +104,4 @@ func serveOne[Req, Resp any](
 		return nil, err
 	}
 	return wrap(resp), nil
-}
-
-func (s *service) healthFeedback(context.Context, *kvrpcpb.GetHealthFeedbackRequest) (*kvrpcpb.GetHealthFeedbackResponse, error) {
-	return new(kvrpcpb.GetHealthFeedbackResponse), nil
 }

@@ -147,7 +147,7 @@ func (s *service) dispatch(ctx context.Context, req *batchReq) (resp *batchResp,
 			return &batchResp{Cmd: &tikvpb.BatchCommandsResponse_Response_BufferBatchGet{BufferBatchGet: r}}
 		})
 	case *tikvpb.BatchCommandsRequest_Request_GetHealthFeedback:
-		return serveOne(ctx, cmd.GetHealthFeedback, s.healthFeedback, func(r *kvrpcpb.GetHealthFeedbackResponse) *batchResp {
+		return serveOne(ctx, cmd.GetHealthFeedback, s.GetHealthFeedback, func(r *kvrpcpb.GetHealthFeedbackResponse) *batchResp {
 			return &batchResp{Cmd: &tikvpb.BatchCommandsResponse_Response_GetHealthFeedback{GetHealthFeedback: r}}
 		})
 	case *tikvpb.BatchCommandsRequest_Request_BroadcastTxnStatus:

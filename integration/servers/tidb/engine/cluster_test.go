@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 
@@ -42,6 +43,16 @@ func (b *bench) close() {
 }
 
 func (b *bench) reopen() { b.close(); b.open() }
+
+// kill goes on with what a process killed at this moment would have left.
+func (b *bench) kill() {
+	b.t.Helper()
+	left := b.t.TempDir()
+	require.NoError(b.t, os.CopyFS(left, os.DirFS(b.opts.dataDir)))
+	b.close()
+	b.opts.dataDir = left
+	b.open()
+}
 
 // at returns the context of a request for the region that holds a key.
 func (b *bench) at(key string) *kvrpcpb.Context {

@@ -52,7 +52,7 @@ func (s *store) destroyLocks(start, end []byte) error {
 	for _, lock := range gone {
 		latch := []uint64{farm.Fingerprint64(lock.key)}
 		s.regions.latches.acquire(latch)
-		s.bundle.LockStore.Delete(lock.key)
+		s.writer.applyLocks(nil, []lockChange{lock})
 		s.regions.latches.release(latch)
 	}
 	return s.locks.append(gone)
@@ -106,14 +106,10 @@ func (s *store) mark(scanStart, scanEnd, start, end []byte) error {
 }
 
 func (s *store) writeMarks(keys []y.Key) error {
-	return s.bundle.DB.Update(func(txn *badger.Txn) error {
-		for _, key := range keys {
-			entry := &badger.Entry{Key: key}
-			entry.SetDelete()
-			if err := txn.SetEntry(entry); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	marks := make([]*badger.Entry, len(keys))
+	for i, key := range keys {
+		marks[i] = &badger.Entry{Key: key}
+		marks[i].SetDelete()
+	}
+	return setEntries(s.bundle.DB, marks)
 }

@@ -106,6 +106,40 @@ func TestRestartKeepsRegionsDataAndLocks(t *testing.T) {
 	require.Equal(t, "1", b.get("a", 100))
 }
 
+func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
+	b := newBench(t)
+	b.split("a", "m")
+	var done sync.WaitGroup
+	for w := range 8 {
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			for i := range uint64(50) {
+				b.put(fmt.Sprintf("key-%d", w), fmt.Sprint(i), 10+i*10, 15+i*10)
+				b.rollBack(fmt.Sprintf("key-%d", w), 11+i*10)
+			}
+		}()
+	}
+	done.Wait()
+	b.lock("z", "1", 2000)
+	before, at := b.dumped(), b.at("z")
+	for range 2 { // the second time without a write in between
+		b.kill()
+		require.Equal(t, before, b.dumped())
+		require.Equal(t, at.String(), b.at("z").String())
+	}
+	require.NoError(t, b.collect(1))
+	b.put("z1", "1", 3000, 3001)
+	b.garbage.Store(true)
+	require.NoError(t, b.collect(200))
+	rewritten := b.dumped()
+	require.Less(t, len(rewritten), len(before))
+	b.kill()
+	b.reopen()
+	b.kill()
+	require.Equal(t, rewritten, b.dumped())
+}
+
 func TestLockThatWasBeingRemovedIsNotRestored(t *testing.T) {
 	b := newBench(t)
 	b.lock("a", "1", 10)
@@ -322,4 +356,50 @@ func TestLargeRegionIsCutIntoPartsOfTheTargetSize(t *testing.T) {
 		n.checkSize(r)
 		require.LessOrEqual(t, r.size.Load(), int64(1500))
 	}
+}
+
+func TestFlashbackRestoresWhatWas(t *testing.T) {
+	b := newBench(t)
+	b.put("changed", "old", 10, 11)
+	b.put("changed", "new", 30, 31)
+	b.put("created", "new", 30, 31)
+	b.put("deleted", "old", 10, 11)
+	b.put("deleted", "", 30, 31)
+	b.put("same", "old", 10, 11)
+	b.lock("same", "never", 40)
+	for range 2 {
+		resp, err := b.KvFlashbackToVersion(context.Background(), &kvrpcpb.FlashbackToVersionRequest{
+			Context: b.at("a"), Version: 20, StartTs: 50, CommitTs: 51,
+		})
+		require.NoError(t, err)
+		require.Empty(t, resp.Error)
+	}
+	for key, want := range map[string]string{"changed": "old", "created": "", "deleted": "old", "same": "old"} {
+		require.Equal(t, want, b.get(key, 60), key)
+	}
+	require.Equal(t, "new", b.get("changed", 40), "what was between stays")
+	require.Empty(t, b.locks.held)
+}
+
+func TestDestroyAndGCOfDataFromDisk(t *testing.T) {
+	b := newBench(t)
+	for i := range uint64(1000) {
+		b.put(fmt.Sprintf("t%04d", i), fmt.Sprint(i), 10, 11)
+	}
+	for i := range uint64(100) {
+		b.put(fmt.Sprintf("t%04d", i*10), fmt.Sprint(i), 12, 13)
+	}
+	require.NoError(t, b.collect(11))
+	b.reopen()
+	require.Len(t, b.dumped(), 1100)
+	for i := range uint64(100) {
+		b.put(fmt.Sprintf("t%04d", i*10), fmt.Sprint(i), 50, 53)
+	}
+	require.NoError(t, b.destroyRange([]byte("t0500"), []byte("t0600")))
+	require.Len(t, b.dumped(), 1080)
+	require.NoError(t, b.collect(30))
+	require.Len(t, b.dumped(), 990)
+	b.reopen()
+	require.NoError(t, b.collect(60))
+	require.Len(t, b.dumped(), 900)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pingcap/badger"
 	compression "github.com/pingcap/badger/options"
+	"github.com/pingcap/badger/y"
+	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/tikv/mvcc"
 )
 
 // The data directory holds
@@ -92,4 +94,14 @@ func openDB(dir string) (*badger.DB, error) {
 	o.MaxBlockCacheSize, o.MaxIndexCacheSize = 0, 0
 	o.TableBuilderOptions.CompressionPerLevel = make([]compression.CompressionType, o.TableBuilderOptions.MaxLevels)
 	return badger.Open(o)
+}
+
+// openKey is written whenever the database is opened. The database notes how far
+// its log has been replayed into files only from the writes of this process: one
+// that replays the log and is closed without a write would start it over.
+var openKey = []byte("\xffopen")
+
+func markOpen(db *badger.DB, now uint64) error {
+	entry := &badger.Entry{Key: y.KeyWithTs(openKey, now), UserMeta: mvcc.NewDBUserMeta(now, now)}
+	return setEntries(db, []*badger.Entry{entry})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -57,7 +58,7 @@ func openRegions(opts options, client pd.Client) (*regions, error) {
 		return nil, err
 	}
 	rs.store.Address, rs.store.Version = opts.advertiseAddr, opts.storeVersion
-	rs.store.StatusAddress = opts.statusAddr
+	rs.store.StatusAddress, rs.store.StartTimestamp = opts.statusAddr, time.Now().Unix()
 	if err = client.PutStore(context.Background(), rs.store); err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/pingcap/badger"
 	"github.com/pingcap/badger/y"
 	"github.com/pingcap/log"
-	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/tikv/mvcc"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 )
 
 // rewriteBatch is how many bytes are copied in one go.
@@ -81,13 +81,22 @@ func copyAlive(from, to *badger.DB, safePoint uint64) (kept, dropped int, err er
 // a transaction and wants older versions before newer ones, while a scan yields
 // the newest first: round i of a batch has the versions that i others of the
 // batch follow, and the last round is written first.
+//
+// Within a round, entries of the same timestamps make a transaction (see writer
+// for why), and transactions are written side by side.
 type copier struct {
 	to     *badger.DB
-	rounds [][]*badger.Entry
+	rounds []map[stamps][]*badger.Entry
 	bytes  int
 	last   []byte
 	depth  int
 }
+
+// stamps are the start and the commit timestamp of an entry, encoded.
+type stamps string
+
+// copyWriters is how many transactions are written at the same time.
+const copyWriters = 64
 
 func (c *copier) add(v version) error {
 	value, err := v.item.ValueCopy(nil)
@@ -106,10 +115,11 @@ func (c *copier) add(v version) error {
 		c.last, c.depth = key, 0
 	}
 	if c.depth == len(c.rounds) {
-		c.rounds = append(c.rounds, nil)
+		c.rounds = append(c.rounds, make(map[stamps][]*badger.Entry))
 	}
-	c.rounds[c.depth] = append(c.rounds[c.depth], &badger.Entry{
-		Key: y.KeyWithTs(key, v.ts), Value: value, UserMeta: bytes.Clone(mvcc.DBUserMeta(v.meta)),
+	s := stamps(v.meta)
+	c.rounds[c.depth][s] = append(c.rounds[c.depth][s], &badger.Entry{
+		Key: y.KeyWithTs(key, v.ts), Value: value, UserMeta: []byte(s),
 	})
 	c.bytes += len(key) + len(value)
 	return nil
@@ -117,15 +127,12 @@ func (c *copier) add(v version) error {
 
 func (c *copier) flush() error {
 	for i := len(c.rounds) - 1; i >= 0; i-- {
-		err := c.to.Update(func(txn *badger.Txn) error {
-			for _, entry := range c.rounds[i] {
-				if err := txn.SetEntry(entry); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		var round errgroup.Group
+		round.SetLimit(copyWriters)
+		for _, entries := range c.rounds[i] {
+			round.Go(func() error { return setEntries(c.to, entries) })
+		}
+		if err := round.Wait(); err != nil {
 			return err
 		}
 	}

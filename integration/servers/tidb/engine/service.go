@@ -91,3 +91,13 @@ func (s *service) GetLockWaitInfo(context.Context, *kvrpcpb.GetLockWaitInfoReque
 func (s *service) CheckLeader(_ context.Context, req *kvrpcpb.CheckLeaderRequest) (*kvrpcpb.CheckLeaderResponse, error) {
 	return &kvrpcpb.CheckLeaderResponse{Ts: req.GetTs()}, nil
 }
+
+// BroadcastTxnStatus needs no cache of statuses: readers find them in the store.
+func (s *service) BroadcastTxnStatus(context.Context, *kvrpcpb.BroadcastTxnStatusRequest) (*kvrpcpb.BroadcastTxnStatusResponse, error) {
+	return new(kvrpcpb.BroadcastTxnStatusResponse), nil
+}
+
+// GetHealthFeedback has nothing to complain about.
+func (s *service) GetHealthFeedback(context.Context, *kvrpcpb.GetHealthFeedbackRequest) (*kvrpcpb.GetHealthFeedbackResponse, error) {
+	return new(kvrpcpb.GetHealthFeedbackResponse), nil
+}

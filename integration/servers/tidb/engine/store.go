@@ -35,6 +35,7 @@ type store struct {
 	mu     sync.RWMutex
 	name   string
 	bundle *mvcc.DBBundle
+	writer *writer
 	*tikv.Server
 }
 
@@ -66,13 +67,17 @@ func (s *store) use(name string, db *badger.DB, memory *lockstore.MemStore) erro
 	if err != nil {
 		return err
 	}
+	now := uint64(physical)<<18 + uint64(logical)
+	if err = markOpen(db, now); err != nil {
+		return err
+	}
 	conf := config.DefaultConf
 	conf.Server.StoreAddr = s.regions.store.Address
 	conf.Engine.DBPath = filepath.Join(s.dataDir, name)
 	s.name = name
-	s.bundle = &mvcc.DBBundle{DB: db, LockStore: memory, StateTS: uint64(physical)<<18 + uint64(logical)}
-	writer := &writer{DBWriter: tikv.NewDBWriter(s.bundle), locks: s.locks, regions: s.regions}
-	kv := tikv.NewMVCCStore(&conf, s.bundle, conf.Engine.DBPath, &tikv.SafePoint{}, writer, idlePD{s.pd})
+	s.bundle = &mvcc.DBBundle{DB: db, LockStore: memory, StateTS: now}
+	s.writer = &writer{bundle: s.bundle, locks: s.locks, regions: s.regions}
+	kv := tikv.NewMVCCStore(&conf, s.bundle, conf.Engine.DBPath, &tikv.SafePoint{}, s.writer, idlePD{s.pd})
 	kv.DeadlockDetectSvr.ChangeRole(tikv.Leader)
 	kv.StartDeadlockDetection(false)
 	s.Server = tikv.NewServer(s.regions, kv, tikv.NewStandAlongInnerServer(s.bundle))

@@ -9,14 +9,14 @@ import (
 	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/tikv/mvcc"
 )
 
-// The database holds two kinds of entries besides each other, told apart by
-// their versions:
+// The database holds two kinds of entries besides each other:
 //
-//	data     key                              version = commit ts
-//	status   key, first byte + 1, + start ts  version = start ts
+//	data     key                                       version = commit ts
+//	status   key, first byte + 1, + start ts inverted  version = start ts, no value
 //
 // Both carry (start ts, commit ts). A status record says that a transaction was
-// rolled back on the key (commit ts 0) or only locked it (commit ts set).
+// rolled back on the key (commit ts 0) or only locked it (commit ts set). It is
+// told from data by its key's end, which repeats the version.
 const (
 	kindData   = "data"
 	kindStatus = "status"
@@ -32,10 +32,10 @@ type version struct {
 }
 
 func (v version) kind() string {
-	if v.ts == v.meta.CommitTS() {
-		return kindData
+	if v.item.IsEmpty() && len(v.key) > 8 && mvcc.DecodeKeyTS(v.key) == v.ts {
+		return kindStatus
 	}
-	return kindStatus
+	return kindData
 }
 
 // owner is the key that the entry is about.
@@ -54,15 +54,19 @@ func scanVersions(db *badger.DB, start, end []byte, visit func(version) bool) {
 	})
 }
 
-// scanEntries also visits deletion marks and what lies below them. A mark is
+// scanEntries also visits deletion marks and what lies below them, but nothing
+// that isn't the clients' (see keysEnd). A mark is
 // left by the destruction of a range and covers the older versions of its key,
 // which no longer exist for anybody but the rewrite that removes them.
 func scanEntries(db *badger.DB, start, end []byte, visit func(v version, deleted bool) bool) {
+	if len(end) == 0 {
+		end = keysEnd
+	}
 	txn := db.NewTransaction(false)
 	defer txn.Discard()
 	txn.SetReadTS(math.MaxUint64)
 	opts := badger.IteratorOptions{AllVersions: true}
-	if len(start) > 0 && len(end) > 0 {
+	if len(start) > 0 {
 		opts.StartKey, opts.EndKey = y.KeyWithTs(start, math.MaxUint64), y.KeyWithTs(end, math.MaxUint64)
 	}
 	it := txn.NewIterator(opts)
@@ -70,7 +74,7 @@ func scanEntries(db *badger.DB, start, end []byte, visit func(v version, deleted
 	var marked []byte
 	for it.Seek(start); it.Valid(); it.Next() {
 		item := it.Item()
-		if len(end) > 0 && bytes.Compare(item.Key(), end) >= 0 {
+		if bytes.Compare(item.Key(), end) >= 0 {
 			return
 		}
 		if item.IsDeleted() {
