@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/tidb/pkg/util/codec"
 	"github.com/stretchr/testify/require"
 )
 
@@ -125,4 +127,29 @@ func (b *bench) dumped() []string {
 		lines[i] = strings.Join([]string{f[0], plain(f[1]), plain(f[2]), f[3], f[4], f[5]}, " ")
 	}
 	return lines
+}
+
+func plain(field string) string {
+	if raw, err := hex.DecodeString(field); err == nil {
+		for i, c := range raw {
+			if c < 0x20 || c > 0x7e {
+				return string(raw[:i])
+			}
+		}
+		return string(raw)
+	}
+	return field
+}
+
+func encoded(key string) []byte { return codec.EncodeBytes(nil, []byte(key)) }
+
+func (b *bench) split(key string, keys ...string) *kvrpcpb.SplitRegionResponse {
+	b.t.Helper()
+	req := &kvrpcpb.SplitRegionRequest{Context: b.at(key)}
+	for _, k := range keys {
+		req.SplitKeys = append(req.SplitKeys, []byte(k))
+	}
+	resp, err := b.SplitRegion(context.Background(), req)
+	require.NoError(b.t, err)
+	return resp
 }
