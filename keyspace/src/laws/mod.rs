@@ -1,7 +1,7 @@
 //! The codec's laws as functions, in one place for property tests and fuzz targets.
 //!
 //! Each law takes a [`Case`] (a tenant, another tenant, a form and some byte strings) and says
-//! [`Broken`] when it does not hold. Byte strings come from a [`ruler`] of fence keys with random
+//! [`Broken`] when it does not hold. Byte strings come from a ruler of fence keys with random
 //! tails, because the faults worth finding sit at bounds. Expectations are stated in terms of byte
 //! order and of a model of the key shapes that is written apart from the codec's own.
 
