@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
+use mesh_proto::types::etcdserverpb as message;
+use mesh_proto::types::mvccpb;
+use message::response_op::Response as Answer;
 use prost::Message;
 use tonic::transport::Channel;
 use tonic_prost::ProstCodec;
 
-use super::message::{self, Answer};
 use super::pool::{Connection, Pool, Timeouts};
 use super::watch::Watch;
 use super::{EtcdError, KeyValue, Lease, Range, RangeOutcome, Txn, TxnOutcome};
-use super::{delete_request, range_request};
+use super::{delete_request, put_request, range_request};
 
 const RANGE: &str = "/etcdserverpb.KV/Range";
 const PUT: &str = "/etcdserverpb.KV/Put";
@@ -100,11 +102,7 @@ impl EtcdClient {
         value: impl Into<Vec<u8>>,
         lease: i64,
     ) -> Result<i64, EtcdError> {
-        let request = message::PutRequest {
-            key: key.into(),
-            value: value.into(),
-            lease,
-        };
+        let request = put_request(key.into(), value.into(), lease);
         let answer: message::PutResponse = self.once(PUT, request).await?;
         revision(answer.header)
     }
@@ -132,9 +130,14 @@ impl EtcdClient {
         let reads = answer
             .responses
             .into_iter()
-            .filter_map(|op| match op.answer {
-                Some(Answer::Range(range)) => Some(pairs(range.kvs)),
-                Some(Answer::Put(_) | Answer::Delete(_)) | None => None,
+            .filter_map(|op| match op.response {
+                Some(Answer::ResponseRange(range)) => Some(pairs(range.kvs)),
+                Some(
+                    Answer::ResponsePut(_)
+                    | Answer::ResponseDeleteRange(_)
+                    | Answer::ResponseTxn(_),
+                )
+                | None => None,
             });
         Ok(TxnOutcome {
             succeeded: answer.succeeded,
@@ -159,7 +162,10 @@ impl EtcdClient {
     /// As any write: see [`EtcdError::Uncertain`]; a lease lost this way expires by itself.
     pub async fn lease_grant(&self, ttl: Duration) -> Result<Lease, EtcdError> {
         let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX).max(1);
-        let request = message::LeaseGrantRequest { ttl: seconds };
+        let request = message::LeaseGrantRequest {
+            ttl: seconds,
+            id: 0,
+        };
         let answer: message::LeaseGrantResponse = self.once(LEASE_GRANT, request).await?;
         if !answer.error.is_empty() {
             return Err(EtcdError::Malformed(format!(
@@ -298,7 +304,7 @@ fn revision(header: Option<message::ResponseHeader>) -> Result<i64, EtcdError> {
         .ok_or_else(|| EtcdError::Malformed("an answer without a header".to_owned()))
 }
 
-fn pairs(kvs: Vec<message::KeyValue>) -> Vec<KeyValue> {
+fn pairs(kvs: Vec<mvccpb::KeyValue>) -> Vec<KeyValue> {
     kvs.into_iter().map(KeyValue::from).collect()
 }
 

@@ -9,7 +9,6 @@
 mod calls;
 mod error;
 mod json;
-mod message;
 mod pool;
 mod watch;
 
@@ -20,7 +19,10 @@ pub(crate) use json::{decode, encode};
 pub use pool::Timeouts;
 pub use watch::{Watch, WatchBatch, WatchEvent};
 
-use message::{CompareTarget, Operation};
+use mesh_proto::types::etcdserverpb as message;
+use mesh_proto::types::mvccpb;
+use message::compare::{CompareResult, CompareTarget, TargetUnion};
+use message::request_op::Request as Operation;
 
 /// A key with its value and revisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +39,11 @@ pub struct KeyValue {
     pub lease: i64,
 }
 
-impl From<message::KeyValue> for KeyValue {
-    fn from(kv: message::KeyValue) -> Self {
+impl From<mvccpb::KeyValue> for KeyValue {
+    fn from(kv: mvccpb::KeyValue) -> Self {
         KeyValue {
-            key: kv.key,
-            value: kv.value,
+            key: kv.key.into(),
+            value: kv.value.into(),
             create_revision: kv.create_revision,
             mod_revision: kv.mod_revision,
             lease: kv.lease,
@@ -102,44 +104,62 @@ pub struct Compare(message::Compare);
 impl Compare {
     /// The key does not exist.
     pub fn absent(key: impl Into<Vec<u8>>) -> Compare {
-        Compare::equal(key.into(), TARGET_CREATE, CompareTarget::Create(0))
+        Compare::equal(
+            key.into(),
+            CompareTarget::Create,
+            TargetUnion::CreateRevision(0),
+        )
     }
 
     /// The key exists.
     pub fn present(key: impl Into<Vec<u8>>) -> Compare {
-        Compare(message::Compare {
-            result: RESULT_GREATER,
-            target: TARGET_CREATE,
-            key: key.into(),
-            against: Some(CompareTarget::Create(0)),
-        })
+        let exists = TargetUnion::CreateRevision(0);
+        Compare::of(
+            key.into(),
+            CompareResult::Greater,
+            CompareTarget::Create,
+            exists,
+        )
     }
 
     /// The key was last changed at `revision`.
     pub fn unchanged_since(key: impl Into<Vec<u8>>, revision: i64) -> Compare {
-        Compare::equal(key.into(), TARGET_MOD, CompareTarget::Mod(revision))
+        Compare::equal(
+            key.into(),
+            CompareTarget::Mod,
+            TargetUnion::ModRevision(revision),
+        )
     }
 
     /// The key was created at `revision` and was not deleted since: what a lock's holder adds to a
     /// transaction to fence it.
     pub fn created_at(key: impl Into<Vec<u8>>, revision: i64) -> Compare {
-        Compare::equal(key.into(), TARGET_CREATE, CompareTarget::Create(revision))
+        Compare::equal(
+            key.into(),
+            CompareTarget::Create,
+            TargetUnion::CreateRevision(revision),
+        )
     }
 
-    fn equal(key: Vec<u8>, target: i32, against: CompareTarget) -> Compare {
+    fn equal(key: Vec<u8>, target: CompareTarget, against: TargetUnion) -> Compare {
+        Compare::of(key, CompareResult::Equal, target, against)
+    }
+
+    fn of(
+        key: Vec<u8>,
+        result: CompareResult,
+        target: CompareTarget,
+        against: TargetUnion,
+    ) -> Compare {
         Compare(message::Compare {
-            result: RESULT_EQUAL,
-            target,
-            key,
-            against: Some(against),
+            result: result.into(),
+            target: target.into(),
+            key: key.into(),
+            target_union: Some(against),
+            ..message::Compare::default()
         })
     }
 }
-
-const RESULT_EQUAL: i32 = 0;
-const RESULT_GREATER: i32 = 1;
-const TARGET_CREATE: i32 = 1;
-const TARGET_MOD: i32 = 2;
 
 /// One step of a transaction's branch.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,7 +168,7 @@ pub struct Op(message::RequestOp);
 impl Op {
     /// Reads.
     pub fn range(range: Range) -> Op {
-        Op::of(Operation::Range(range_request(range, false)))
+        Op::of(Operation::RequestRange(range_request(range, false)))
     }
 
     /// Writes without a lease.
@@ -158,37 +178,48 @@ impl Op {
 
     /// Writes; the key dies with the lease.
     pub fn put_leased(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>, lease: i64) -> Op {
-        Op::of(Operation::Put(message::PutRequest {
-            key: key.into(),
-            value: value.into(),
+        Op::of(Operation::RequestPut(put_request(
+            key.into(),
+            value.into(),
             lease,
-        }))
+        )))
     }
 
     /// Deletes.
     pub fn delete(range: Range) -> Op {
-        Op::of(Operation::Delete(delete_request(range)))
+        Op::of(Operation::RequestDeleteRange(delete_request(range)))
     }
 
     fn of(operation: Operation) -> Op {
         Op(message::RequestOp {
-            operation: Some(operation),
+            request: Some(operation),
         })
     }
 }
 
 fn range_request(range: Range, keys_only: bool) -> message::RangeRequest {
     message::RangeRequest {
-        key: range.key,
-        range_end: range.end,
+        key: range.key.into(),
+        range_end: range.end.into(),
         keys_only,
+        ..message::RangeRequest::default()
+    }
+}
+
+fn put_request(key: Vec<u8>, value: Vec<u8>, lease: i64) -> message::PutRequest {
+    message::PutRequest {
+        key: key.into(),
+        value: value.into(),
+        lease,
+        ..message::PutRequest::default()
     }
 }
 
 fn delete_request(range: Range) -> message::DeleteRangeRequest {
     message::DeleteRangeRequest {
-        key: range.key,
-        range_end: range.end,
+        key: range.key.into(),
+        range_end: range.end.into(),
+        ..message::DeleteRangeRequest::default()
     }
 }
 

@@ -5,6 +5,9 @@
 //! whole batches never sees half a transaction.
 
 use http::uri::PathAndQuery;
+use mesh_proto::types::etcdserverpb as message;
+use mesh_proto::types::mvccpb::{self, event::EventType};
+use message::watch_request::RequestUnion;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataValue;
@@ -12,7 +15,6 @@ use tonic::transport::Channel;
 use tonic_prost::ProstCodec;
 
 use super::calls::{MAX_ANSWER_BYTES, WATCH, ready};
-use super::message::{self, WatchCommand};
 use super::{EtcdError, KeyValue, Range};
 
 /// A change of one key.
@@ -98,10 +100,11 @@ impl Watch {
 
 fn create_request(range: Range, start_revision: i64) -> message::WatchRequest {
     message::WatchRequest {
-        command: Some(WatchCommand::Create(message::WatchCreateRequest {
-            key: range.key,
-            range_end: range.end,
+        request_union: Some(RequestUnion::CreateRequest(message::WatchCreateRequest {
+            key: range.key.into(),
+            range_end: range.end.into(),
             start_revision,
+            ..message::WatchCreateRequest::default()
         })),
     }
 }
@@ -127,15 +130,15 @@ fn batch(answer: message::WatchResponse) -> Result<WatchBatch, EtcdError> {
     Ok(WatchBatch { revision, events })
 }
 
-fn event(event: message::Event) -> Result<WatchEvent, EtcdError> {
+fn event(event: mvccpb::Event) -> Result<WatchEvent, EtcdError> {
     let missing = || EtcdError::Malformed("a watch event without a key".to_owned());
     let kv = event.kv.ok_or_else(missing)?;
-    match event.kind {
-        EVENT_PUT => Ok(WatchEvent::Put(kv.into())),
-        EVENT_DELETE => Ok(WatchEvent::Delete { key: kv.key }),
-        other => Err(EtcdError::Malformed(format!("watch event of kind {other}"))),
+    match EventType::try_from(event.r#type) {
+        Ok(EventType::Put) => Ok(WatchEvent::Put(kv.into())),
+        Ok(EventType::Delete) => Ok(WatchEvent::Delete { key: kv.key.into() }),
+        Err(_) => Err(EtcdError::Malformed(format!(
+            "watch event of kind {}",
+            event.r#type
+        ))),
     }
 }
-
-const EVENT_PUT: i32 = 0;
-const EVENT_DELETE: i32 = 1;
