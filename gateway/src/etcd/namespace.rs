@@ -41,6 +41,11 @@ impl Namespace {
         }
     }
 
+    /// What stands in front of each of the tenant's keys.
+    pub fn prefix(&self) -> Bytes {
+        self.prefix.clone()
+    }
+
     /// Prefix of the keys that record which leases are the tenant's. They are attached to those
     /// leases and end with them.
     pub fn lease_prefix(&self) -> &str {

@@ -1,12 +1,16 @@
 //! Calls to the real etcd, which every PD member serves on its client address; the leader's is
 //! taken because the gateway has a channel to it anyway.
 //!
+//! Streams of a tenant share a connection of their own: a tenant that stops reading fills its own
+//! window and nobody else's. Unary answers are read whole, so those calls share one connection.
+//!
 //! Nothing is repeated here: a write that may have happened is the client's to judge. What is
 //! translated: a broken connection becomes `Unavailable`, because etcd's clients end a watch for
 //! good on codes that the transport would otherwise show.
 
+use std::collections::HashMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryFutureExt};
@@ -21,7 +25,7 @@ use tonic::{Request, Status};
 use super::{Session, decoded_answer, encoded};
 use crate::fault::Fault;
 use crate::grpc::RawCodec;
-use crate::upstream::{Leader, Pd};
+use crate::upstream::{Leader, Pd, channel};
 
 /// Set by clients that want an error instead of waiting while etcd has no leader.
 const HAS_LEADER: &str = "hasleader";
@@ -36,6 +40,13 @@ pub(super) struct Metadata {
 #[derive(Clone)]
 pub(super) struct Upstream {
     pd: Arc<Pd>,
+    streams: Arc<Mutex<HashMap<Bytes, Weak<StreamChannel>>>>,
+}
+
+/// Connection of one tenant's streams, held by each of them.
+struct StreamChannel {
+    leader: Arc<Leader>,
+    channel: Channel,
 }
 
 impl Metadata {
@@ -63,7 +74,7 @@ impl Session {
     ) -> Result<A, Fault> {
         let leader = self.upstream.pd.leader().await?;
         let request = self.metadata.request(encoded(request));
-        let mut client = client(&leader);
+        let mut client = client(leader.channel());
         let answered = async {
             ready(&mut client).await?;
             client
@@ -83,9 +94,10 @@ impl Session {
         frames: ReceiverStream<Bytes>,
     ) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
         let (upstream, request) = (self.upstream.clone(), self.metadata.request(frames));
+        let owner = self.namespace.prefix();
         let opening = async move {
-            let leader = upstream.pd.leader().await.map_err(Status::from)?;
-            let mut client = client(&leader);
+            let own = upstream.stream_channel(owner).await?;
+            let mut client = client(own.channel.clone());
             let opened = async {
                 ready(&mut client).await?;
                 client
@@ -94,10 +106,10 @@ impl Session {
             };
             let opened = opened
                 .await
-                .map_err(|status| upstream.told(&leader, status))?;
+                .map_err(|status| upstream.told(&own.leader, status))?;
             Ok(opened
                 .into_inner()
-                .map(move |frame| frame.map_err(|status| upstream.told(&leader, status))))
+                .map(move |frame| frame.map_err(|status| upstream.told(&own.leader, status))))
         };
         opening.try_flatten_stream()
     }
@@ -105,7 +117,25 @@ impl Session {
 
 impl Upstream {
     pub(super) fn new(pd: Arc<Pd>) -> Upstream {
-        Upstream { pd }
+        Upstream {
+            pd,
+            streams: Arc::default(),
+        }
+    }
+
+    /// The connection of a tenant's streams; a new one when there is none to the present leader.
+    async fn stream_channel(&self, owner: Bytes) -> Result<Arc<StreamChannel>, Status> {
+        let leader = self.pd.leader().await.map_err(Status::from)?;
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = streams.get(&owner).and_then(Weak::upgrade);
+        if let Some(open) = open.filter(|open| Arc::ptr_eq(&open.leader, &leader)) {
+            return Ok(open);
+        }
+        let channel = channel(&leader.url)?;
+        let new = Arc::new(StreamChannel { leader, channel });
+        streams.retain(|_, channel| channel.strong_count() > 0);
+        streams.insert(owner, Arc::downgrade(&new));
+        Ok(new)
     }
 
     /// A status as the client may see it: etcd's own is left as it is.
@@ -119,8 +149,8 @@ impl Upstream {
     }
 }
 
-fn client(leader: &Leader) -> Grpc<Channel> {
-    Grpc::new(leader.channel()).max_decoding_message_size(usize::MAX)
+fn client(channel: Channel) -> Grpc<Channel> {
+    Grpc::new(channel).max_decoding_message_size(usize::MAX)
 }
 
 async fn ready(client: &mut Grpc<Channel>) -> Result<(), Status> {

@@ -23,6 +23,10 @@ impl Range {
         }
     }
 
+    pub(super) fn holds(&self, key: &[u8]) -> bool {
+        self.start.as_slice() <= key && (self.end.is_empty() || key < self.end.as_slice())
+    }
+
     /// `start_key` and `end_key` of an object, hexadecimal; absent is unbounded.
     pub(super) fn of_json(object: &Map<String, Value>) -> Result<Range, Problem> {
         Ok(Range {
@@ -70,4 +74,20 @@ fn hex_field(object: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Problem
         Some(_) => return Err(Problem::BadRequest(format!("{name} is not a string"))),
     };
     hex::decode(text).map_err(|_| Problem::BadRequest(format!("{name} is not hexadecimal")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_side_holds_everything_on_it() {
+        let range = |start: &[u8], end: &[u8]| Range {
+            start: start.to_vec(),
+            end: end.to_vec(),
+        };
+        assert!(Range::everything().holds(b"") && Range::everything().holds(b"x"));
+        assert!(range(b"b", b"d").holds(b"b") && range(b"b", b"").holds(b"z"));
+        assert!(!range(b"b", b"d").holds(b"d") && !range(b"b", b"d").holds(b"a"));
+    }
 }

@@ -12,7 +12,7 @@ use super::rule_json::RuleMap;
 use super::rules::{list, object};
 use super::{Answer, Visit};
 
-const BUNDLES: &str = "/pd/api/v1/config/placement-rule";
+pub(super) const BUNDLES: &str = "/pd/api/v1/config/placement-rule";
 
 pub(super) async fn serve(visit: &Visit<'_>, call: BundlesCall) -> Answer {
     match call {

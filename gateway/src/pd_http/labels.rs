@@ -13,7 +13,7 @@ use super::rules::{list, object};
 use super::scope::Scope;
 use super::{Answer, Visit};
 
-const RULES: &str = "/pd/api/v1/config/region-label/rules";
+pub(super) const RULES: &str = "/pd/api/v1/config/region-label/rules";
 const RULE: &str = "/pd/api/v1/config/region-label/rule";
 const BY_IDS: &str = "/pd/api/v1/config/region-label/rules/ids";
 /// The one type of rule that PD has: labels on key ranges.

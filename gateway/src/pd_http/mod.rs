@@ -11,6 +11,7 @@ mod bounds;
 mod bundles;
 mod cluster;
 mod config;
+mod forget;
 mod hotspot;
 mod labels;
 mod members;
@@ -33,6 +34,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tonic::body::Body;
 
+use crate::fault::Fault;
 use crate::tenant::Tenant;
 use crate::upstream::{Pd, Stores};
 use allow::Route;
@@ -52,6 +54,8 @@ pub struct HttpService {
 struct Visit<'a> {
     tenant: &'a Tenant,
     backend: &'a Backend,
+    /// Method and path, for messages.
+    call: String,
     query: Query,
     body: Bytes,
 }
@@ -65,6 +69,16 @@ impl HttpService {
         HttpService {
             backend: Backend::new(pd, stores),
         }
+    }
+
+    /// Deletes the placement and label rules of a tenant that is being destroyed.
+    ///
+    /// # Errors
+    /// [`Fault`] when PD does not do it.
+    pub async fn forget(&self, tenant: &Tenant) -> Result<(), Fault> {
+        forget::rules_of(&self.backend, &scope::Scope::of(tenant))
+            .await
+            .map_err(Problem::into_fault)
     }
 
     /// Serves one request. Faults are answers with a status of PD's kind.
@@ -97,6 +111,7 @@ impl HttpService {
         Visit {
             tenant,
             backend: &self.backend,
+            call: named(&head.method, path),
             query,
             body,
         }
@@ -119,7 +134,7 @@ impl Visit<'_> {
             Route::Bundles(call) => bundles::serve(self, call).await,
             Route::Labels(call) => labels::serve(self, call).await,
             Route::Fixed(value) => Ok(value),
-            Route::Refused(why) => Err(Problem::Refused(why.to_owned())),
+            Route::Refused(why) => Err(refused(&self.call, why)),
         }
     }
 
@@ -140,13 +155,21 @@ async fn collected(body: Incoming) -> Result<Bytes, Problem> {
 /// PD answers 404 to what it doesn't have; a write that is not a tenant's is forbidden. Clients
 /// try another member on any other status.
 fn unlisted(method: &Method, path: &str) -> Problem {
-    let path: String = path.chars().take(200).collect();
-    let text = format!("{method} {path} is not served to tenants of TiDB Mesh");
+    let call = named(method, path);
     if method == Method::GET {
-        Problem::NotFound(text)
-    } else {
-        Problem::Refused(text)
+        return Problem::NotFound(format!("{call} is not served to tenants of TiDB Mesh"));
     }
+    refused(&call, "it is not served to tenants")
+}
+
+fn refused(call: &str, why: &str) -> Problem {
+    Problem::Refused(format!("{call} is refused by TiDB Mesh: {why}"))
+}
+
+/// A call by its name, cut to a sane length.
+fn named(method: &Method, path: &str) -> String {
+    let path: String = path.chars().take(200).collect();
+    format!("{method} {path}")
 }
 
 fn response(status: StatusCode, value: &Value) -> Response<Body> {

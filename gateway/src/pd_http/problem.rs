@@ -37,6 +37,13 @@ impl Problem {
         Problem::Fault(Fault::BadAnswer(what.to_owned()))
     }
 
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Problem::Fault(fault) => fault,
+            other => Fault::BadAnswer(other.to_string()),
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Problem::Refused(_) => StatusCode::FORBIDDEN,

@@ -91,30 +91,23 @@ impl Visit<'_> {
         let mut physical = Vec::new();
         let keyspace = &self.tenant.keyspace;
         if keyspace.locate(Form::Encoded, &key, &mut physical)? == Position::PastEnd {
-            // Above all that the tenant has: its last region holds the key, and PD would look
-            // the physical bound up in a neighbour's.
-            let regions = self
-                .scan(
-                    &Range {
-                        start: key,
-                        end: Vec::new(),
-                    },
-                    None,
-                )
-                .await?;
-            return match regions.into_iter().next_back() {
-                Some(region) => Ok(region),
-                None => self.last_region().await,
-            };
+            // Above what a part of the tenant holds: PD would find the physical bound in a
+            // neighbour's region, while the one below it, clipped, holds the key.
+            return self.region_around(&key).await;
         }
         let path = format!("/pd/api/v1/region/key/{}", escaped(&physical));
         let region = self.backend.get(&path).await?;
         Ok(region_json::clip(keyspace, region)?.unwrap_or_default())
     }
 
-    async fn last_region(&self) -> Answer {
-        let regions = self.scan(&Range::everything(), None).await?;
-        Ok(regions.into_iter().next_back().unwrap_or_default())
+    async fn region_around(&self, key: &[u8]) -> Answer {
+        for region in self.scan(&Range::everything(), None).await? {
+            let fields = region.as_object().ok_or_else(not_a_range)?;
+            if Range::of_json(fields)?.holds(key) {
+                return Ok(region);
+            }
+        }
+        Ok(Value::Null)
     }
 
     async fn scan_regions(&self) -> Answer {

@@ -26,6 +26,11 @@ impl Scope {
         }
     }
 
+    /// What PD's names of all the tenant's rule groups begin with.
+    pub(super) fn groups(&self) -> &str {
+        &self.group
+    }
+
     /// PD's name of a tenant's rule group.
     pub(super) fn group(&self, group: &str) -> Result<String, Problem> {
         if group.is_empty() || group.contains('/') {

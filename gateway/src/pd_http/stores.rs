@@ -64,9 +64,10 @@ fn seen(tenant: &Tenant, info: &Value) -> Option<Value> {
     });
     let mut store: Map<String, Value> = passed.collect();
     store.insert("address".to_owned(), address.clone().into());
-    store.insert("peer_address".to_owned(), address.into());
-    // The store's HTTP port is not the tenant's: it tells and changes everybody's settings.
-    store.insert("status_address".to_owned(), "".into());
+    store.insert("peer_address".to_owned(), address.clone().into());
+    // The store's HTTP port is not the tenant's: it tells and changes everybody's settings. Our own
+    // address refuses HTTP.
+    store.insert("status_address".to_owned(), address.into());
     Some(json!({"store": store, "status": info.get("status").cloned().unwrap_or_default()}))
 }
 

@@ -161,7 +161,11 @@ impl Pd {
         for endpoint in &self.endpoints {
             match members(endpoint).await {
                 Ok(leader) => return Ok(leader),
-                Err(fault) => last = fault,
+                Err(fault) => {
+                    // The address is for the operator; the fault's text goes to tenants.
+                    tracing::debug!(endpoint, error = %fault, "PD did not name a leader");
+                    last = fault;
+                }
             }
         }
         Err(last)
@@ -206,17 +210,15 @@ async fn members(endpoint: &str) -> Result<Leader, Fault> {
     };
     let answer = tokio::time::timeout(MEMBERS_TIMEOUT, call)
         .await
-        .map_err(|_| Fault::Unavailable(format!("PD at {endpoint} did not answer in time")))?
-        .map_err(|status| {
-            Fault::Unavailable(format!("PD at {endpoint}: {}", status.message()))
-        })?;
+        .map_err(|_| Fault::Unavailable("PD did not answer in time".to_owned()))?
+        .map_err(|status| Fault::Unavailable(format!("PD: {}", status.message())))?;
     let answer = pdpb::GetMembersResponse::decode(answer.into_inner())
         .map_err(|fault| Fault::BadAnswer(format!("GetMembers: {fault}")))?;
-    leader_of(&answer, endpoint)
+    leader_of(&answer)
 }
 
-fn leader_of(answer: &pdpb::GetMembersResponse, endpoint: &str) -> Result<Leader, Fault> {
-    let none = || Fault::Unavailable(format!("PD at {endpoint} knows no leader"));
+fn leader_of(answer: &pdpb::GetMembersResponse) -> Result<Leader, Fault> {
+    let none = || Fault::Unavailable("PD knows no leader".to_owned());
     let leader = answer.leader.as_ref().ok_or_else(none)?;
     let url = leader.client_urls.first().ok_or_else(none)?.clone();
     let others = answer.members.iter().filter_map(|member| member.client_urls.first());
