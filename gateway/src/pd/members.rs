@@ -65,3 +65,26 @@ fn members(tenant: &Tenant, cluster_id: u64) -> pdpb::GetMembersResponse {
         ..pdpb::GetMembersResponse::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pd::tests::tenant;
+
+    #[test]
+    fn the_gateway_is_the_only_member() {
+        let told = members(&tenant(), 7);
+        let ours = "http://127.0.0.1:20000";
+        assert_eq!(told.header.unwrap().cluster_id, 7);
+        assert_eq!(told.members.len(), 1);
+        for member in [
+            &told.members[0],
+            &told.leader.unwrap(),
+            &told.etcd_leader.unwrap(),
+        ] {
+            assert_eq!(member.client_urls, [ours]);
+            assert_eq!(member.peer_urls, [ours]);
+            assert!(!member.name.is_empty() && member.member_id != 0);
+        }
+    }
+}

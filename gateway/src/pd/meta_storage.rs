@@ -104,11 +104,13 @@ impl MetaStorage {
             .into_inner();
         let keyspace = tenant.keyspace;
         let answers = answers.filter_map(move |answer| {
-            let own = answer.and_then(|frame| match asked {
-                Asked::Groups => own_events(&keyspace, frame, (&key, &end)),
-                Asked::Controller | Asked::Nothing => Ok(Some(frame)),
-            });
-            std::future::ready(own.transpose())
+            let own = answer
+                .map_err(Fault::of_storage)
+                .and_then(|frame| match asked {
+                    Asked::Groups => own_events(&keyspace, frame, (&key, &end)),
+                    Asked::Controller | Asked::Nothing => Ok(Some(frame)),
+                });
+            std::future::ready(own.map_err(Status::from).transpose())
         });
         Ok(Response::new(answers.boxed()))
     }
@@ -165,9 +167,9 @@ fn own_events(
     keyspace: &Keyspace,
     frame: Bytes,
     (start, end): (&[u8], &[u8]),
-) -> Result<Option<Bytes>, Status> {
+) -> Result<Option<Bytes>, Fault> {
     let mut answer = meta_storagepb::WatchResponse::decode(frame)
-        .map_err(|fault| Status::internal(format!("bad answer to a watch: {fault}")))?;
+        .map_err(|fault| Fault::BadAnswer(format!("watch: {fault}")))?;
     let told_nothing = answer.events.is_empty();
     let events = answer
         .events

@@ -204,3 +204,6 @@ fn unserved(call: &Call) -> Fault {
         path: call.rpc.path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -305,6 +305,8 @@ fn own_name(tenant: &Tenant, key: &[u8]) -> Option<String> {
     String::from_utf8(name.to_vec()).ok()
 }
 
+/// The text names endpoints, which are for the log and not for tenants.
 fn unavailable(fault: &EtcdError) -> Fault {
-    Fault::Unavailable(fault.to_string())
+    tracing::debug!(error = %fault, "a tenant's own values not reached");
+    Fault::Unavailable("its metadata can't be reached".to_owned())
 }

@@ -30,10 +30,8 @@ where
     let requests = accepted(frames, up, refused.clone());
     let answers = pd.stream(path, requests).await?.into_inner();
     let answers = answers.filter_map(move |answer| {
-        let mapped = answer
-            .and_then(|frame| down(frame).map_err(Status::from))
-            .transpose();
-        std::future::ready(mapped)
+        let mapped = answer.map_err(Fault::of_storage).and_then(&mut down);
+        std::future::ready(mapped.map_err(Status::from).transpose())
     });
     // PD ends its side when ours has ended; only then is there a reason to tell.
     let reason = stream::once(async move { refused.take().map(Err) });

@@ -86,10 +86,69 @@ fn under_our_address(tenant: &Tenant, store: metapb::Store) -> Option<metapb::St
     let address = tenant.store_address(store.id)?;
     Some(metapb::Store {
         peer_address: address.clone(),
+        // A store's HTTP server is not reachable through the gateway: TiDB gets our address, where
+        // HTTP is refused, because it takes a store's host from here when the rest is loopback.
+        status_address: address.clone(),
         address,
-        // Where a store serves HTTP is not reachable through the gateway; neither is its disk.
-        status_address: String::new(),
+        // Neither is its disk.
         deploy_path: String::new(),
         ..store
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pd::tests::tenant;
+
+    fn store(id: u64) -> metapb::Store {
+        metapb::Store {
+            id,
+            address: "10.0.0.1:20160".to_owned(),
+            peer_address: "10.0.0.1:20170".to_owned(),
+            status_address: "10.0.0.1:20180".to_owned(),
+            deploy_path: "/data".to_owned(),
+            version: "8.1.0".to_owned(),
+            ..metapb::Store::default()
+        }
+    }
+
+    #[test]
+    fn no_real_address_shows() {
+        let told = under_our_address(&tenant(), store(1)).unwrap();
+        assert_eq!(told.address, "127.0.0.1:20001");
+        assert_eq!(told.peer_address, "127.0.0.1:20001");
+        assert_eq!(told.status_address, "127.0.0.1:20001");
+        assert!(told.deploy_path.is_empty());
+        assert_eq!(told.version, "8.1.0");
+        assert!(under_our_address(&tenant(), store(2)).is_none());
+    }
+
+    #[test]
+    fn tiflash_and_tombstones_are_hidden() {
+        let label = metapb::StoreLabel {
+            key: "engine".to_owned(),
+            value: "tiflash".to_owned(),
+        };
+        assert!(is_hidden(&metapb::Store {
+            labels: vec![label],
+            ..store(1)
+        }));
+        let state = metapb::StoreState::Tombstone.into();
+        assert!(is_hidden(&metapb::Store { state, ..store(1) }));
+        assert!(!is_hidden(&store(1)));
+    }
+
+    #[test]
+    fn a_hidden_store_is_not_found_in_words_that_clients_know() {
+        let told = not_found(pdpb::GetStoreResponse::default(), 5);
+        assert!(told.store.is_none() && told.stats.is_none());
+        let header = header::good(7);
+        let answer = pdpb::GetStoreResponse {
+            header,
+            ..Default::default()
+        };
+        let text = not_found(answer, 5).header.unwrap().error.unwrap().message;
+        assert!(text.contains("invalid store ID") && text.contains("not found"));
+    }
 }

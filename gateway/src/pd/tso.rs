@@ -43,7 +43,7 @@ pub(super) async fn now(pd: &Pd) -> Result<Timestamp, Fault> {
         // The request side stays open until the answer is there.
         let frames = stream::once(async move { frame }).chain(stream::pending());
         let mut answers = pd.stream(TSO, frames).await?.into_inner();
-        let answer = answers.message().await?;
+        let answer = answers.message().await.map_err(Fault::of_storage)?;
         let answer = answer.ok_or_else(|| Fault::BadAnswer("TSO stream without answer".into()))?;
         pdpb::TsoResponse::decode(answer).map_err(|fault| Fault::BadAnswer(fault.to_string()))
     };

@@ -63,9 +63,21 @@ impl Holds {
     /// needs. Costs nothing but in the first call and when a good part of the time to live is over.
     pub(super) async fn ensure(&self, scope: Scope) -> Result<(), Fault> {
         let now = unix_now();
-        if self.note(scope, now).held_until > self.renewal_due(now) {
+        let known = self.note(scope, now).held_until;
+        if known > self.renewal_due(now) {
             return Ok(());
         }
+        match self.ensure_told(scope, now).await {
+            // Renewal can wait: something is kept for the tenant still.
+            Err(fault) if known > now => {
+                tracing::warn!(%scope, error = %fault, "hold not renewed");
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    async fn ensure_told(&self, scope: Scope, now: UnixSeconds) -> Result<(), Fault> {
         match self.ledger.read(scope).await? {
             Some(state) if state.held_until > self.renewal_due(now) => {
                 self.note_held(scope, state.held_until);
