@@ -1,7 +1,7 @@
 //! One connection of a tenant: HTTP/2 for gRPC, and HTTP/1 on the PD port for PD's REST API.
 
 use std::net::TcpStream;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -37,7 +38,8 @@ pub struct Connection {
     /// What the port stands for.
     pub role: Role,
     closing: CancellationToken,
-    store: OnceLock<Channel>,
+    /// Upstream connection and the address it was opened to: a store may move.
+    store: Mutex<Option<(String, Channel)>>,
 }
 
 impl Connection {
@@ -48,7 +50,7 @@ impl Connection {
         role: Role,
         closing: CancellationToken,
     ) -> Connection {
-        Connection { gateway, cell, role, closing, store: OnceLock::new() }
+        Connection { gateway, cell, role, closing, store: Mutex::default() }
     }
 
     /// Who is connected, by the present record.
@@ -62,14 +64,18 @@ impl Connection {
     /// # Errors
     /// [`Fault::Unavailable`] when PD knows no such store.
     pub fn store_channel(&self, store_id: u64) -> Result<Channel, Fault> {
-        if let Some(channel) = self.store.get() {
-            return Ok(channel.clone());
-        }
         let address = self.gateway.stores.address(store_id);
         let address = address
             .ok_or_else(|| Fault::Unavailable(format!("store {store_id} is not known to PD")))?;
+        let mut open = self.store.lock();
+        if let Some((at, channel)) = open.as_ref()
+            && *at == address
+        {
+            return Ok(channel.clone());
+        }
         let channel = upstream::channel(&address)?;
-        Ok(self.store.get_or_init(|| channel).clone())
+        *open = Some((address, channel.clone()));
+        Ok(channel)
     }
 
     fn labels(&self) -> TenantLabels {

@@ -29,6 +29,9 @@ pub enum Fault {
     /// The request can't be decoded or breaks the tables' rules.
     #[error("bad request: {0}")]
     BadRequest(String),
+    /// A message above `limits.max_message_bytes`.
+    #[error("the message is too large: {0}")]
+    TooLarge(String),
     /// A key, range or id of the request lies outside what a tenant may name.
     #[error("bad key: {0}")]
     Key(#[from] KeyError),
@@ -50,6 +53,29 @@ impl From<Status> for Fault {
 }
 
 impl Fault {
+    /// Fault of a status that reading the client's own messages ended with.
+    pub fn of_client(status: Status) -> Fault {
+        match status.code() {
+            Code::OutOfRange | Code::ResourceExhausted => {
+                Fault::TooLarge(status.message().to_owned())
+            }
+            Code::Cancelled => Fault::from(status),
+            _ => Fault::BadRequest(status.message().to_owned()),
+        }
+    }
+
+    /// Fault of a status that a call to the storage cluster ended with. A status that was made on
+    /// this side of the wire tells addresses: they are for the log, not for tenants.
+    pub fn of_storage(status: Status) -> Fault {
+        match std::error::Error::source(&status) {
+            None => Fault::from(status),
+            Some(source) => {
+                tracing::debug!(error = %source, "storage cluster not reached");
+                Fault::Unavailable("the connection to it failed".to_owned())
+            }
+        }
+    }
+
     /// Label under which metrics count the fault; a closed set.
     pub fn label(&self) -> &'static str {
         match self {
@@ -57,6 +83,7 @@ impl Fault {
             Fault::RefusedRpc { .. } => "refused_rpc",
             Fault::Refused(_) => "refused",
             Fault::BadRequest(_) => "bad_request",
+            Fault::TooLarge(_) => "too_large",
             Fault::Key(_) => "bad_key",
             Fault::BadAnswer(_) => "bad_answer",
             Fault::Unavailable(_) => "unavailable",
@@ -69,6 +96,8 @@ impl Fault {
             Fault::UnknownRpc { .. } => Code::Unimplemented,
             Fault::RefusedRpc { .. } | Fault::Refused(_) => Code::PermissionDenied,
             Fault::BadRequest(_) | Fault::Key(_) => Code::InvalidArgument,
+            // As TiKV's and Go's gRPC servers answer.
+            Fault::TooLarge(_) => Code::ResourceExhausted,
             Fault::BadAnswer(_) => Code::Internal,
             Fault::Unavailable(_) => Code::Unavailable,
             Fault::Upstream(status) => status.code(),

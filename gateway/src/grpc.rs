@@ -36,9 +36,9 @@ impl Call {
     /// # Errors
     /// The transport's status, or a bad request when there is not exactly one message.
     pub async fn message(&mut self) -> Result<Bytes, Fault> {
-        let first = self.frames.message().await?;
+        let first = self.frames.message().await.map_err(Fault::of_client)?;
         let first = first.ok_or_else(|| Fault::BadRequest("a call without a message".into()))?;
-        match self.frames.message().await? {
+        match self.frames.message().await.map_err(Fault::of_client)? {
             None => Ok(first),
             Some(_) => Err(Fault::BadRequest("a second message in a unary call".into())),
         }

@@ -45,15 +45,24 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts connections for one role of a tenant until `closing` fires.
+/// What all ports of a tenant share.
+#[derive(Clone)]
+pub struct Limits {
+    /// One for each connection that the tenant may have.
+    pub permits: Arc<Semaphore>,
+    /// Fires when the tenant's ports close.
+    pub closing: CancellationToken,
+}
+
+/// Accepts connections for one role of a tenant until its ports close.
 pub async fn accept(
     gateway: Arc<Gateway>,
     tenant: TenantCell,
     role: Role,
     listener: TcpListener,
-    closing: CancellationToken,
+    limits: Limits,
 ) {
-    let permits = Arc::new(Semaphore::new(gateway.config.limits.max_connections_per_tenant));
+    let Limits { permits, closing } = limits;
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {

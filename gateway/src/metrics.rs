@@ -40,6 +40,15 @@ pub struct TenantLabels {
     pub tenant: String,
 }
 
+/// Message bytes of a tenant, looked up once and counted often.
+#[derive(Clone)]
+pub struct Traffic {
+    /// From the tenant.
+    pub received: Counter,
+    /// To the tenant.
+    pub sent: Counter,
+}
+
 /// A field that no table knows, met in a message.
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct UnknownFieldLabels {
@@ -140,6 +149,20 @@ impl Metrics {
     pub fn fault(&self, tenant: &str, fault: &Fault) {
         let labels = FaultLabels { tenant: tenant.to_owned(), fault: fault.label() };
         self.faults.get_or_create(&labels).inc();
+    }
+
+    /// Counters of a tenant's message bytes.
+    pub fn traffic(&self, tenant: &str) -> Traffic {
+        let labels = TenantLabels { tenant: tenant.to_owned() };
+        Traffic {
+            received: self.bytes_in.get_or_create_owned(&labels),
+            sent: self.bytes_out.get_or_create_owned(&labels),
+        }
+    }
+
+    /// Counter of a command inside BatchCommands, by its name in the schema.
+    pub fn command(&self, tenant: &str, rpc: &'static str) -> Counter {
+        self.batched.get_or_create_owned(&CallLabels { tenant: tenant.to_owned(), rpc })
     }
 
     /// Counts a field that no table knows.

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 
 use crate::gateway::Gateway;
-use crate::listener::{self, Role};
+use crate::listener::{self, Limits, Role};
 use crate::tenant::{Tenant, TenantCell};
 
 struct Open {
     cell: TenantCell,
-    closing: CancellationToken,
+    limits: Limits,
     /// Port and role of each listener that is bound.
     bound: BTreeMap<u16, Role>,
 }
@@ -37,13 +37,13 @@ impl Ports {
             .collect();
         for name in gone {
             if let Some(old) = open.remove(&name) {
-                old.closing.cancel();
+                old.limits.closing.cancel();
             }
         }
         for tenant in tenants {
             let entry = open.entry(tenant.name.clone()).or_insert_with(|| Open {
                 cell: Arc::new(ArcSwap::from_pointee(tenant.clone())),
-                closing: gateway.closing.child_token(),
+                limits: limits(gateway),
                 bound: BTreeMap::new(),
             });
             entry.cell.store(Arc::new(tenant.clone()));
@@ -71,6 +71,14 @@ fn roles(tenant: &Tenant) -> impl Iterator<Item = (u16, Role)> + '_ {
     std::iter::once((tenant.pd_port, Role::Pd)).chain(stores)
 }
 
+fn limits(gateway: &Gateway) -> Limits {
+    let connections = gateway.config.limits.max_connections_per_tenant;
+    Limits {
+        permits: Arc::new(Semaphore::new(connections)),
+        closing: gateway.closing.child_token(),
+    }
+}
+
 fn bind_missing(gateway: &Arc<Gateway>, entry: &mut Open, tenant: &Tenant) {
     for (port, role) in roles(tenant) {
         if entry.bound.contains_key(&port) {
@@ -79,9 +87,8 @@ fn bind_missing(gateway: &Arc<Gateway>, entry: &mut Open, tenant: &Tenant) {
         match listener::bind(gateway.config.listen.bind, port) {
             Ok(listener) => {
                 entry.bound.insert(port, role);
-                let closing = entry.closing.clone();
-                let accepting =
-                    listener::accept(gateway.clone(), entry.cell.clone(), role, listener, closing);
+                let (cell, limits) = (entry.cell.clone(), entry.limits.clone());
+                let accepting = listener::accept(gateway.clone(), cell, role, listener, limits);
                 tokio::spawn(accepting);
             }
             Err(fault) => {

@@ -13,6 +13,7 @@ use futures::stream::{self, StreamExt};
 use mesh_proto::wire::{Framed, packed_varints, put_bytes_field, put_varint};
 use mesh_proto::{Message, Value, Walker, fields, tables};
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
@@ -23,6 +24,7 @@ use crate::decorate::decorate;
 use crate::exchange::{Exchange, Scope};
 use crate::fault::Fault;
 use crate::grpc::{Call, Frames};
+use crate::metrics::Traffic;
 use crate::tenant::Tenant;
 use crate::undecorate::undecorate;
 
@@ -85,14 +87,20 @@ async fn open(
         request_entry: entry("tikvpb.BatchCommandsRequest.Request")?,
         response_entry: entry("tikvpb.BatchCommandsResponse.Response")?,
     });
-    let requests = Requests { batch: batch.clone(), answers, walker: Walker::new() };
+    let metrics = &batch.connection.gateway.metrics;
+    let traffic = metrics.traffic(&batch.tenant.name);
+    let counters = Counters { traffic: traffic.clone(), commands: Vec::new() };
+    let requests = Requests { batch: batch.clone(), counters, answers, walker: Walker::new() };
     let physical = stream::unfold((requests, frames), |(mut requests, mut frames)| async move {
         let frame = requests.next(&mut frames).await?;
         Some((frame, (requests, frames)))
     });
     let remote = forward::open(channel, PATH, &metadata, physical).await?;
-    let mut responses = Responses { batch, walker: Walker::new() };
-    Ok(remote.map(move |frame| responses.logical(&frame?)).boxed())
+    let mut responses = Responses { batch, traffic, walker: Walker::new() };
+    let logical = move |frame: Result<Bytes, Status>| {
+        responses.logical(&frame.map_err(Fault::of_storage)?)
+    };
+    Ok(remote.map(logical).boxed())
 }
 
 fn entry(name: &str) -> Result<&'static Message, Fault> {
@@ -102,6 +110,7 @@ fn entry(name: &str) -> Result<&'static Message, Fault> {
 /// The way up.
 struct Requests {
     batch: Arc<Batch>,
+    counters: Counters,
     answers: Answers,
     walker: Walker,
 }
@@ -111,8 +120,11 @@ impl Requests {
     /// be taken apart.
     async fn next(&mut self, frames: &mut Streaming<Bytes>) -> Option<Bytes> {
         loop {
-            let frame = frames.message().await.ok()??;
-            match self.physical(&frame).await {
+            let frame = match frames.message().await {
+                Ok(frame) => self.physical(&frame?).await,
+                Err(status) => Err(Fault::of_client(status)),
+            };
+            match frame {
                 Ok(Some(physical)) => return Some(physical),
                 Ok(None) => {}
                 Err(fault) => {
@@ -126,6 +138,7 @@ impl Requests {
 
     /// A frame for the store; `None` when nothing of it goes there.
     async fn physical(&mut self, frame: &Bytes) -> Result<Option<Bytes>, Fault> {
+        self.counters.traffic.received.inc_by(frame.len() as u64);
         let parts = Frame::read(frame, &REQUEST_REST)?;
         let mut out = Vec::with_capacity(frame.len() + 64);
         let mut forwarded = Vec::with_capacity(parts.ids.len());
@@ -152,6 +165,7 @@ impl Requests {
     /// Appends one decorated entry, or gives the entry that answers it.
     async fn entry(&mut self, id: u64, entry: &[u8], out: &mut Vec<u8>) -> Result<(), Vec<u8>> {
         let tag = fields(entry).next().and_then(Result::ok).map_or(0, |field| field.number);
+        self.counters.count(&self.batch, tag);
         if tag == BROADCAST {
             return Err(response_entry(tag, &[]));
         }
@@ -172,14 +186,37 @@ impl Requests {
     }
 }
 
+/// Counters of one stream, looked up once.
+struct Counters {
+    traffic: Traffic,
+    /// Commands by their number in the oneof, as far as they have been seen.
+    commands: Vec<Option<Counter>>,
+}
+
+impl Counters {
+    fn count(&mut self, batch: &Batch, tag: u32) {
+        let Some(command) = batch.request_entry.field(tag) else { return };
+        let index = tag as usize;
+        if self.commands.len() <= index {
+            self.commands.resize(index + 1, None);
+        }
+        if let Some(counter) = self.commands.get_mut(index) {
+            let metrics = &batch.connection.gateway.metrics;
+            counter.get_or_insert_with(|| metrics.command(&batch.tenant.name, command.name)).inc();
+        }
+    }
+}
+
 /// The way down.
 struct Responses {
     batch: Arc<Batch>,
+    traffic: Traffic,
     walker: Walker,
 }
 
 impl Responses {
     fn logical(&mut self, frame: &Bytes) -> Result<Bytes, Status> {
+        self.traffic.sent.inc_by(frame.len() as u64);
         let parts = Frame::read(frame, &RESPONSE_REST)
             .map_err(|fault| Fault::BadAnswer(fault.to_string()))?;
         let mut out = Vec::with_capacity(frame.len() + 16);

@@ -30,6 +30,7 @@ pub(super) async fn serve(
 ) -> Result<Response<Frames>, Fault> {
     let message = call.message().await?;
     let gateway = &connection.gateway;
+    gateway.metrics.traffic(&call.tenant.name).received.inc_by(message.len() as u64);
     let scope = Scope { keyspace: &call.tenant.keyspace, metrics: &gateway.metrics };
     let mut physical = Vec::with_capacity(message.len() + 64);
     let mut walker = Walker::new();
@@ -67,13 +68,14 @@ where
 {
     // What a store sends is bounded by what the tenant asked it for and by flow control.
     let mut client = Grpc::new(channel).max_decoding_message_size(usize::MAX);
-    client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+    client.ready().await.map_err(|fault| Fault::of_storage(Status::from_error(fault.into())))?;
     let mut request = Request::new(frames);
     if let Some(deadline) = metadata.get(DEADLINE) {
         request.metadata_mut().insert(DEADLINE, deadline.clone());
     }
     let path = PathAndQuery::from_static(path);
-    Ok(client.streaming(request, path, RawCodec).await?.into_inner())
+    let opened = client.streaming(request, path, RawCodec).await;
+    Ok(opened.map_err(Fault::of_storage)?.into_inner())
 }
 
 fn undecorated(
@@ -83,8 +85,10 @@ fn undecorated(
     answers: Streaming<Bytes>,
 ) -> Response<Frames> {
     let mut walker = Walker::new();
+    let traffic = connection.gateway.metrics.traffic(&call.tenant.name);
     let frames = answers.map(move |answer| {
-        let answer = answer?;
+        let answer = answer.map_err(Fault::of_storage)?;
+        traffic.sent.inc_by(answer.len() as u64);
         let metrics = &connection.gateway.metrics;
         let scope = Scope { keyspace: &call.tenant.keyspace, metrics };
         let mut logical = Vec::with_capacity(answer.len());
