@@ -74,6 +74,14 @@ impl Ranges {
         Ok(Self(pairs.collect::<Result<_>>()?))
     }
 
+    /// Whether a range (an empty end means no end) has keys in common with these.
+    #[must_use]
+    pub fn touch(&self, from: &[u8], to: &[u8]) -> bool {
+        self.0.iter().any(|(start, end)| {
+            (end.is_empty() || from < end.as_slice()) && (to.is_empty() || start.as_slice() < to)
+        })
+    }
+
     /// Whether a key lies inside.
     #[must_use]
     pub fn contain(&self, key: &[u8]) -> bool {

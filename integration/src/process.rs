@@ -180,6 +180,10 @@ impl Incarnation {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        // Servers leave files of their own in their working directory.
+        if let Some(dir) = spec.log.parent() {
+            command.current_dir(dir);
+        }
         for name in PROXY_SETTINGS {
             command.env_remove(name);
         }

@@ -7,7 +7,15 @@
     missing_docs
 )]
 
+mod background;
 mod corpus;
-mod direct;
+mod destroy;
+mod isolation;
+mod rawrpc;
+mod regions;
+mod restart;
 mod runner;
 mod shared;
+mod tenant0;
+mod two_tidb;
+mod writer;

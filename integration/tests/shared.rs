@@ -1,6 +1,7 @@
 //! The stack that most tests share: tenants alpha and beta behind the gateway on one storage, and a
 //! TiDB on a storage of its own to compare with. It lives until the test process ends.
 
+use mesh_integration::dump::Ranges;
 use mesh_integration::stack::{Stack, StackPlan};
 use tokio::sync::OnceCell;
 
@@ -34,4 +35,9 @@ impl Trio {
         }
         lanes
     }
+}
+
+/// The physical ranges of a tenant.
+pub(crate) fn ranges_of(stack: &Stack, tenant: &str) -> Ranges {
+    Ranges::parse(&stack.tenants[tenant].info.ranges).expect("ranges in hex")
 }

@@ -82,6 +82,13 @@ impl TidbPlan {
         let temporary = temporary.display().to_string();
         config.insert("temp-dir".to_owned(), temporary.clone().into());
         config.insert("tmp-storage-path".to_owned(), temporary.into());
+        let mut log = toml::Table::new();
+        let slow_log = self.dir.join(format!("{}-slow.log", self.name));
+        log.insert(
+            "slow-query-file".to_owned(),
+            slow_log.display().to_string().into(),
+        );
+        config.insert("log".to_owned(), log.into());
         let path = self.dir.join(format!("{}.toml", self.name));
         write_atomically(&path, toml::to_string(&config)?.as_bytes())?;
         Ok(path)

@@ -1,0 +1,164 @@
+//! Dropping data in one tenant: it is really removed from the engine, and the other tenant keeps
+//! every byte, although its tables have the same ids.
+
+use std::time::Duration;
+
+use mesh_integration::dump::Dump;
+use mesh_integration::eventually::eventually;
+use mesh_integration::http::{client, get_json};
+use mesh_integration::sql::Session;
+use mesh_integration::stack::{Stack, StackPlan};
+
+use crate::isolation::physical_table_prefix;
+use crate::runner::run;
+use crate::shared::ranges_of;
+
+const TABLES: [&str; 3] = ["one", "two", "three"];
+
+#[test]
+fn what_alpha_drops_is_removed_and_beta_keeps_every_byte() {
+    run(async {
+        let plan = StackPlan::new("destroy").tenants(&["alpha", "beta"]);
+        let stack = plan.start().await.expect("starts");
+        let ids = fill(&mut stack.session("alpha").await.unwrap()).await;
+        assert_eq!(
+            ids,
+            fill(&mut stack.session("beta").await.unwrap()).await,
+            "the same ids"
+        );
+        // A silent beta writes nothing, so every byte of it must stay.
+        stack.tidb("beta").unwrap().stop().await;
+        let before = beta_lines(&stack).await;
+        let mut alpha = stack.session("alpha").await.unwrap();
+        alpha.execute("DROP TABLE shop.two").await.unwrap();
+        alpha.execute("TRUNCATE TABLE shop.three").await.unwrap();
+        alpha.execute("DROP DATABASE shop").await.unwrap();
+        assert_eq!(
+            before,
+            beta_lines(&stack).await,
+            "beta changed by the drop alone"
+        );
+        advance_the_clock(&stack).await;
+        eventually(
+            "the dropped tables' removal",
+            Duration::from_secs(300),
+            || async {
+                let left = rows_left(&stack, "alpha", &ids).await;
+                anyhow::ensure!(left == 0, "{left} entries left");
+                Ok(())
+            },
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            before,
+            beta_lines(&stack).await,
+            "beta changed by alpha's garbage collection"
+        );
+        beta_reads_all(&stack).await;
+        stack.stop().await;
+    });
+}
+
+async fn fill(session: &mut Session) -> Vec<u64> {
+    session.execute("CREATE DATABASE shop").await.unwrap();
+    let mut ids = Vec::new();
+    for table in TABLES {
+        session
+            .execute(&format!(
+                "CREATE TABLE shop.{table} (id INT PRIMARY KEY, v VARCHAR(50), KEY (v))"
+            ))
+            .await
+            .unwrap();
+        session
+            .execute("SET cte_max_recursion_depth = 2000")
+            .await
+            .unwrap();
+        let rows = "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 500) SELECT n, CONCAT('v', n) FROM s";
+        session
+            .execute(&format!("INSERT INTO shop.{table} {rows}"))
+            .await
+            .unwrap();
+        session
+            .execute(&format!(
+                "UPDATE shop.{table} SET v = CONCAT(v, '!') WHERE id < 100"
+            ))
+            .await
+            .unwrap();
+        let id = format!(
+            "SELECT tidb_table_id FROM information_schema.tables WHERE table_schema = 'shop' AND table_name = '{table}'"
+        );
+        ids.push(session.value(&id).await.unwrap().parse().unwrap());
+    }
+    ids
+}
+
+async fn beta_lines(stack: &Stack) -> Vec<String> {
+    let dump = Dump::read(&stack.storage.engine_status_address())
+        .await
+        .unwrap();
+    let lines = dump
+        .inside(&ranges_of(stack, "beta"))
+        .into_iter()
+        .map(|entry| entry.line.clone());
+    lines.collect()
+}
+
+async fn rows_left(stack: &Stack, tenant: &str, tables: &[u64]) -> usize {
+    let dump = Dump::read(&stack.storage.engine_status_address())
+        .await
+        .unwrap();
+    let tenant = stack.tenants[tenant].info.id;
+    let prefixes: Vec<_> = tables
+        .iter()
+        .map(|table| physical_table_prefix(tenant, *table))
+        .collect();
+    let dropped = |key: &[u8]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    dump.entries
+        .iter()
+        .filter(|entry| dropped(&entry.key))
+        .count()
+}
+
+/// Moves PD's clock an hour ahead, so that what was dropped just now is old enough to be removed.
+async fn advance_the_clock(stack: &Stack) {
+    let pd = stack.storage.pd_address();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let later = u64::try_from(now.as_millis()).unwrap() + 60 * 60 * 1000;
+    let body = serde_json::json!({ "tso": (later << 18).to_string() });
+    let url = format!("http://{pd}/pd/api/v1/admin/reset-ts");
+    let answer = client()
+        .unwrap()
+        .post(url)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        answer.status().is_success(),
+        "{}",
+        answer.text().await.unwrap()
+    );
+    get_json(&format!("http://{pd}/pd/api/v1/members"))
+        .await
+        .unwrap();
+}
+
+async fn beta_reads_all(stack: &Stack) {
+    let tidb = stack.tidb("beta").unwrap();
+    tidb.restart().await.expect("beta starts again");
+    let mut beta = stack.session("beta").await.unwrap();
+    for table in TABLES {
+        assert_eq!(
+            beta.value(&format!("SELECT COUNT(*) FROM shop.{table}"))
+                .await
+                .unwrap(),
+            "500"
+        );
+        beta.execute(&format!("ADMIN CHECK TABLE shop.{table}"))
+            .await
+            .unwrap();
+    }
+}
