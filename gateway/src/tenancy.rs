@@ -219,7 +219,7 @@ impl TenantService for Tenancy {
     }
 
     /// Fences first: no port, no new request; then destroys. The id stays claimed, and so unused,
-    /// until the data is proven destroyed.
+    /// until the data is proven destroyed. The tenant's leases end by themselves: nobody renews them.
     async fn delete(&self, name: &TenantName) -> Result<TenantBody, AdminError> {
         let record = self.gateway.registry.begin_destroy(name).await?;
         let tenant = tenant_of(&self.gateway.config, &record)?;
@@ -227,6 +227,8 @@ impl TenantService for Tenancy {
             tokio::time::sleep(OPEN_PAUSE).await;
         }
         destroy::destroy(&self.gateway.stores, &tenant.keyspace).await?;
+        self.gateway.pd_http.forget(&tenant).await?;
+        self.gateway.pd_service.unregister(record.scope).await?;
         let scope = self.gateway.registry.forget(name).await?;
         tracing::info!(tenant = %name, scope = %scope, "tenant destroyed, its id stays claimed");
         self.body(&record)
