@@ -34,7 +34,7 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Registered; its regions are being cut, nothing is served yet.
+    /// Registered; its regions are being cut and its ports opened.
     Creating,
     /// Served.
     Active,
@@ -60,15 +60,6 @@ impl State {
             State::Active => "active",
             State::Suspended => "suspended",
             State::Destroying => "destroying",
-        }
-    }
-
-    /// Whether calls of the tenant are forwarded. Not while it is being created: until its regions
-    /// are cut, a region may still span two tenants.
-    pub const fn is_served(self) -> bool {
-        match self {
-            State::Active => true,
-            State::Creating | State::Suspended | State::Destroying => false,
         }
     }
 

@@ -100,7 +100,9 @@ impl Api {
     async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
         let answer = self.0.clone().oneshot(request).await.unwrap();
         let status = answer.status();
-        let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20)
+            .await
+            .unwrap();
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
@@ -119,7 +121,12 @@ impl Api {
 }
 
 fn code(body: &Value) -> &str {
-    assert!(body["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{body}"
+    );
     body["error"]["code"].as_str().unwrap()
 }
 
@@ -129,15 +136,24 @@ async fn a_tenant_is_created_once_found_again_and_deleted() {
     let alpha = json!({"name": "alpha", "mode": "table"});
     let (status, created) = api.call("POST", "/v1/tenants", Some(alpha.clone())).await;
     assert_eq!((status, &created["name"]), (201, &json!("alpha")));
-    assert_eq!(api.call("POST", "/v1/tenants", Some(alpha)).await, (200, created.clone()));
+    assert_eq!(
+        api.call("POST", "/v1/tenants", Some(alpha)).await,
+        (200, created.clone())
+    );
     let other = json!({"name": "alpha", "mode": "prefix"});
     let (status, refusal) = api.call("POST", "/v1/tenants", Some(other)).await;
     assert_eq!((status, code(&refusal)), (409, "conflict"));
 
-    assert_eq!(api.call("GET", "/v1/tenants/alpha", None).await, (200, created.clone()));
+    assert_eq!(
+        api.call("GET", "/v1/tenants/alpha", None).await,
+        (200, created.clone())
+    );
     let list = json!({"tenants": [created]});
     assert_eq!(api.call("GET", "/v1/tenants", None).await, (200, list));
-    assert_eq!(api.call("DELETE", "/v1/tenants/alpha", None).await, (200, created));
+    assert_eq!(
+        api.call("DELETE", "/v1/tenants/alpha", None).await,
+        (200, created)
+    );
     for method in ["GET", "DELETE"] {
         let (status, refusal) = api.call(method, "/v1/tenants/alpha", None).await;
         assert_eq!((status, code(&refusal)), (404, "not_found"));
@@ -152,7 +168,10 @@ async fn what_cannot_be_meant_is_refused_with_the_reason() {
         (json!({"name": ""}), "empty"),
         (json!({"name": "x".repeat(64)}), "63"),
         (json!({"name": "a/b"}), "'/'"),
-        (json!({"name": "a", "mode": "v2"}), "auto, table, keyspace or prefix"),
+        (
+            json!({"name": "a", "mode": "v2"}),
+            "auto, table, keyspace or prefix",
+        ),
         (json!({"name": "a", "modus": "table"}), "modus"),
         (json!({"mode": "table"}), "name"),
         (json!([]), ""),
@@ -174,15 +193,28 @@ async fn what_cannot_be_meant_is_refused_with_the_reason() {
 #[tokio::test]
 async fn unknown_paths_and_methods_answer_in_the_apis_form() {
     let api = Api::new(Ok(()));
-    for path in ["/", "/v1", "/v1/", "/v1/stores", "/v1/tenants/a/b", "/v2/tenants"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/stores",
+        "/v1/tenants/a/b",
+        "/v2/tenants",
+    ] {
         let (status, refusal) = api.call("GET", path, None).await;
         assert_eq!((status, code(&refusal)), (404, "not_found"), "{path}");
     }
-    for (method, path) in
-        [("PUT", "/v1/tenants"), ("POST", "/v1/tenants/alpha"), ("POST", "/metrics")]
-    {
+    for (method, path) in [
+        ("PUT", "/v1/tenants"),
+        ("POST", "/v1/tenants/alpha"),
+        ("POST", "/metrics"),
+    ] {
         let (status, refusal) = api.call(method, path, None).await;
-        assert_eq!((status, code(&refusal)), (405, "method_not_allowed"), "{method} {path}");
+        assert_eq!(
+            (status, code(&refusal)),
+            (405, "method_not_allowed"),
+            "{method} {path}"
+        );
     }
 }
 
@@ -199,11 +231,17 @@ async fn nothing_below_v1_is_reached_without_the_token() {
         (Some(format!("Bearer {}", &TOKEN[1..])), 403, "forbidden"),
         (Some(format!("Bearer {TOKEN}0")), 403, "forbidden"),
     ];
-    let paths = ["/v1/tenants", "/v1/tenants/alpha", "/v1/tenants/Bad", "/v1/nothing"];
+    let paths = [
+        "/v1/tenants",
+        "/v1/tenants/alpha",
+        "/v1/tenants/Bad",
+        "/v1/nothing",
+    ];
     for (authorization, status, kind) in wrong {
-        for (path, method) in paths.into_iter().flat_map(|path| {
-            ["GET", "POST", "DELETE", "PUT"].map(|method| (path, method))
-        }) {
+        for (path, method) in paths
+            .into_iter()
+            .flat_map(|path| ["GET", "POST", "DELETE", "PUT"].map(|method| (path, method)))
+        {
             let mut request = Request::builder().method(method).uri(path);
             if let Some(value) = &authorization {
                 request = request.header("authorization", value);
@@ -216,7 +254,10 @@ async fn nothing_below_v1_is_reached_without_the_token() {
         }
     }
     let lower = Request::get("/v1/tenants").header("authorization", format!("bearer {TOKEN}"));
-    assert_eq!(api.send(lower.body(Body::empty()).unwrap()).await.0, StatusCode::OK);
+    assert_eq!(
+        api.send(lower.body(Body::empty()).unwrap()).await.0,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -225,7 +266,10 @@ async fn probes_need_no_token() {
     let api = Api::new(Ok(()));
     assert_eq!(api.send(get("/live")).await.0, StatusCode::OK);
     assert_eq!(api.send(get("/ready")).await.0, StatusCode::OK);
-    assert_eq!(api.send(get("/metrics")).await, (StatusCode::OK, "# EOF\n".to_owned()));
+    assert_eq!(
+        api.send(get("/metrics")).await,
+        (StatusCode::OK, "# EOF\n".to_owned())
+    );
 
     let starting = Api::new(Err("no PD".to_owned()));
     assert_eq!(starting.send(get("/live")).await.0, StatusCode::OK);

@@ -96,12 +96,3 @@ fn nothing_leads_back_to_life_or_to_creation() {
     assert!(State::Active.may_become(State::Suspended));
     assert!(State::Suspended.may_become(State::Active));
 }
-
-#[test]
-fn only_an_active_tenant_is_served() {
-    let served: Vec<State> = State::ALL
-        .into_iter()
-        .filter(|state| state.is_served())
-        .collect();
-    assert_eq!(served, [State::Active]);
-}
