@@ -124,10 +124,10 @@ async fn serve(
         ended = serving.as_mut() => return ended,
         () = connection.closing.cancelled() => serving.as_mut().graceful_shutdown(),
     }
-    let kill = connection.gateway.kill.cancelled();
     tokio::select! {
         ended = serving => ended,
-        () = kill => Ok(()),
+        () = connection.gateway.kill.cancelled() => Ok(()),
+        () = tokio::time::sleep(connection.gateway.config.drain.grace) => Ok(()),
     }
 }
 

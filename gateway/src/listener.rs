@@ -48,6 +48,8 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
 /// What all ports of a tenant share.
 #[derive(Clone)]
 pub struct Limits {
+    /// Connections that the tenant may have.
+    pub connections: usize,
     /// One for each connection that the tenant may have.
     pub permits: Arc<Semaphore>,
     /// Fires when the tenant's ports close.
@@ -62,7 +64,7 @@ pub async fn accept(
     listener: TcpListener,
     limits: Limits,
 ) {
-    let Limits { permits, closing } = limits;
+    let Limits { permits, closing, .. } = limits;
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {

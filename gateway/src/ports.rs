@@ -52,6 +52,16 @@ impl Ports {
         gateway.metrics.tenants.set(i64::try_from(open.len()).unwrap_or(i64::MAX));
     }
 
+    /// Closes a tenant's ports and returns when its last connection is gone.
+    pub async fn fence(&self, tenant: &str) {
+        let removed = self.open.lock().await.remove(tenant);
+        let Some(removed) = removed else { return };
+        removed.limits.closing.cancel();
+        let all = u32::try_from(removed.limits.connections).unwrap_or(u32::MAX);
+        // An error would mean that the semaphore was closed, which nobody does.
+        let _ = removed.limits.permits.acquire_many(all).await;
+    }
+
     /// Whether every port of a tenant is bound.
     pub async fn is_open(&self, tenant: &Tenant) -> bool {
         let open = self.open.lock().await;
@@ -74,6 +84,7 @@ fn roles(tenant: &Tenant) -> impl Iterator<Item = (u16, Role)> + '_ {
 fn limits(gateway: &Gateway) -> Limits {
     let connections = gateway.config.limits.max_connections_per_tenant;
     Limits {
+        connections,
         permits: Arc::new(Semaphore::new(connections)),
         closing: gateway.closing.child_token(),
     }

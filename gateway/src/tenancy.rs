@@ -20,6 +20,8 @@ use crate::{cut, destroy};
 
 /// How long a creation waits for its own ports.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// For another replica to hear of a change.
+const FENCE_MARGIN: Duration = Duration::from_secs(1);
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 const OPEN_PAUSE: Duration = Duration::from_millis(20);
 
@@ -134,8 +136,10 @@ impl Tenancy {
     }
 }
 
+/// A tenant that is being created has no ports yet, one that is suspended or destroyed none any
+/// longer.
 fn is_open(record: &Record) -> bool {
-    matches!(record.state, State::Creating | State::Active)
+    record.state == State::Active
 }
 
 /// Fails only for an id that its own mode can't have, which the registry's parser refuses before.
@@ -197,14 +201,15 @@ impl TenantService for Tenancy {
         let (record, created) =
             self.gateway.registry.create(&name, mode, &self.store_ids()).await?;
         let tenant = tenant_of(&self.gateway.config, &record)?;
-        // Regions first: nothing of the tenant may be written into a region that others share.
+        // Regions first, ports last: nothing of the tenant may be written into a region that others
+        // share.
         cut::cut(&self.gateway.pd, &self.gateway.stores, &tenant.keyspace).await?;
         self.gateway.pd_service.register(&tenant).await?;
-        self.opened(&tenant).await?;
         let record = match record.state {
             State::Creating => self.gateway.registry.set_state(&name, State::Active).await?,
             _ => record,
         };
+        self.opened(&tenant).await?;
         tracing::info!(tenant = %name, mode = %mode, id = record.id().get(), "tenant is served");
         Ok((self.body(&record)?, created))
     }
@@ -223,9 +228,9 @@ impl TenantService for Tenancy {
     async fn delete(&self, name: &TenantName) -> Result<TenantBody, AdminError> {
         let record = self.gateway.registry.begin_destroy(name).await?;
         let tenant = tenant_of(&self.gateway.config, &record)?;
-        while self.ports.is_open(&tenant).await {
-            tokio::time::sleep(OPEN_PAUSE).await;
-        }
+        self.ports.fence(&tenant.name).await;
+        // Other replicas cut the tenant's connections when they see the record change.
+        tokio::time::sleep(self.gateway.config.drain.grace + FENCE_MARGIN).await;
         destroy::destroy(&self.gateway.stores, &tenant.keyspace).await?;
         self.gateway.pd_http.forget(&tenant).await?;
         self.gateway.pd_service.unregister(record.scope).await?;
