@@ -45,29 +45,26 @@ pub struct Rpc {
     pub index: u16,
 }
 
-/// Wire types that proto3 uses. Groups are refused everywhere.
+/// Wire types that proto3 uses, by their bits in a tag. Groups are refused everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Wire {
     /// Integers, bools, enums.
-    Varint,
+    Varint = 0,
     /// Eight bytes.
-    Fixed64,
+    Fixed64 = 1,
     /// A length and that many bytes.
-    Len,
+    Len = 2,
     /// Four bytes.
-    Fixed32,
+    Fixed32 = 5,
 }
 
 impl Wire {
     /// The three bits of a tag.
+    #[inline]
     #[must_use]
     pub const fn code(self) -> u32 {
-        match self {
-            Self::Varint => 0,
-            Self::Fixed64 => 1,
-            Self::Len => 2,
-            Self::Fixed32 => 5,
-        }
+        self as u32
     }
 }
 

@@ -9,10 +9,12 @@
 //! place, and a length is patched only in messages in which something was edited. See
 //! [`session`] for how.
 
+mod check;
 mod descend;
 mod edit;
 mod lists;
 mod session;
+mod validation;
 
 use crate::{
     fault::WalkError,
@@ -24,6 +26,7 @@ use crate::{
 use self::{
     descend::Level,
     session::{Frame, Session},
+    validation::Validation,
 };
 
 /// Messages within messages that are followed; deeper ones are refused.
@@ -34,6 +37,7 @@ pub const MAX_DEPTH: u32 = 64;
 pub struct Walker {
     frames: Vec<Frame>,
     bounds: Vec<Bounds>,
+    bodies: Vec<Vec<u8>>,
     keys: KeyList,
     keys_same: bool,
     numbers: Vec<u8>,
@@ -129,7 +133,7 @@ impl Walker {
         bytes: &[u8],
         unknown: &mut dyn FnMut(&'static Message, u32) -> Unknown,
     ) -> Result<(), WalkError<crate::Unhandled>> {
-        let mut check = Check { unknown };
+        let mut check = Validation { unknown };
         let _ = self.edit(message, bytes, &mut check, &mut Vec::new())?;
         Ok(())
     }
@@ -183,6 +187,35 @@ impl Nested<'_> {
         out: &mut Vec<u8>,
     ) -> Result<Verdict, WalkError<M::Error>> {
         self.rewrite_with(body, &[], map, out)
+    }
+
+    /// As [`Self::rewrite`], but writes nothing when nothing is edited and the verdict is
+    /// [`Verdict::Same`]: the quickest answer of a hook that only looks.
+    ///
+    /// # Errors
+    /// As [`Walker::rewrite`].
+    pub fn edit<M: KeyMap>(
+        &mut self,
+        body: &[u8],
+        map: &mut M,
+        out: &mut Vec<u8>,
+    ) -> Result<Verdict, WalkError<M::Error>> {
+        let walk = Walk {
+            message: self.message,
+            edits: &[],
+            hooked: false,
+        };
+        let outcome = self.walk(walk, body, map, out)?;
+        Ok(match outcome {
+            Outcome {
+                dropped_whole: true,
+                ..
+            } => Verdict::Drop,
+            Outcome {
+                unchanged: true, ..
+            } => Verdict::Same,
+            Outcome { .. } => Verdict::Keep,
+        })
     }
 
     /// As [`Self::rewrite`], with a will of its own for some fields of this message (not beneath).
@@ -267,76 +300,5 @@ impl Nested<'_> {
             _ => out.truncate(start),
         }
         outcome
-    }
-}
-
-/// Reads everything and changes nothing.
-struct Check<'u> {
-    unknown: &'u mut dyn FnMut(&'static Message, u32) -> Unknown,
-}
-
-mod check {
-    //! The key map behind [`super::Walker::validate`].
-
-    use super::{Bounds, Check, KeyList, KeyMap, Message, Nested, Unknown, Verdict, WalkError};
-    use crate::{At, Form, Hook, Range, Unhandled};
-
-    impl KeyMap for Check<'_> {
-        type Error = Unhandled;
-
-        fn key(&mut self, _: At, _: Form, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn range(&mut self, _: At, _: Range<'_>, _: &mut Bounds) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn unknown(&mut self, message: &'static Message, number: u32) -> Unknown {
-            (self.unknown)(message, number)
-        }
-
-        fn buckets(&mut self, _: At, _: &[&[u8]], _: &mut KeyList) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn text(&mut self, _: At, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn address(&mut self, _: At, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn scoped_name(&mut self, _: At, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn table_id(&mut self, _: At, id: i64) -> Result<i64, Unhandled> {
-            Ok(id)
-        }
-
-        fn lease_id(&mut self, _: At, id: i64) -> Result<i64, Unhandled> {
-            Ok(id)
-        }
-
-        fn region_id(&mut self, _: At, _: u64) -> Result<Verdict, Unhandled> {
-            Ok(Verdict::Same)
-        }
-
-        fn key_hash(&mut self, _: At, _: Option<&[u8]>, hash: u64) -> Result<u64, Unhandled> {
-            Ok(hash)
-        }
-
-        fn hook(
-            &mut self,
-            _: Hook,
-            body: &[u8],
-            nested: &mut Nested<'_>,
-            out: &mut Vec<u8>,
-        ) -> Result<Verdict, WalkError<Unhandled>> {
-            let _ = nested.rewrite(body, self, out)?;
-            Ok(Verdict::Same)
-        }
     }
 }

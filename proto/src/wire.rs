@@ -152,6 +152,15 @@ pub(crate) struct Tag {
 }
 
 impl<'a> Cursor<'a> {
+    /// The same position, in a message that ends earlier.
+    #[inline]
+    pub(crate) fn until(&self, end: usize) -> Self {
+        Self {
+            bytes: self.bytes.get(..end).unwrap_or_default(),
+            pos: self.pos,
+        }
+    }
+
     #[inline]
     pub(crate) fn done(&self) -> bool {
         self.pos >= self.bytes.len()
@@ -164,7 +173,7 @@ impl<'a> Cursor<'a> {
         Ok(byte)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tag(&mut self) -> Result<Tag, Malformed> {
         let first = u32::from(self.byte()?);
         let tag = if first < 0x80 {
@@ -182,7 +191,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn long_tag(&mut self, first: u32) -> Result<u32, Malformed> {
         let second = u32::from(self.byte()?);
         if second.wrapping_sub(1) < 0x7f {
@@ -220,6 +229,7 @@ impl<'a> Cursor<'a> {
         self.long_varint(u64::from(first & 0x7f))
     }
 
+    #[inline(never)]
     fn long_varint(&mut self, mut number: u64) -> Result<u64, Malformed> {
         for shift in (7..=63).step_by(7) {
             let byte = self.byte()?;
@@ -235,9 +245,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// A length whose bytes are all there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn len(&mut self) -> Result<usize, Malformed> {
         let start = self.pos;
+        let first = self.byte()?;
+        if first < 0x80 && usize::from(first) <= self.bytes.len() - self.pos {
+            return Ok(usize::from(first));
+        }
+        self.long_len(start)
+    }
+
+    #[inline(never)]
+    fn long_len(&mut self, start: usize) -> Result<usize, Malformed> {
+        self.pos = start;
         let number = self.varint()?;
         if self.pos - start > 1 && number >> (7 * (self.pos - start - 1)) == 0 {
             return Err(Malformed::PaddedLength);
@@ -258,11 +278,31 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Steps over a varint: eight bytes at a look, since most numbers in a context are long ones.
+    #[inline(always)]
+    fn skip_varint(&mut self) -> Result<(), Malformed> {
+        let rest = self.bytes.get(self.pos..).unwrap_or_default();
+        let Some(word) = rest.first_chunk::<8>() else {
+            return self.varint().map(|_| ());
+        };
+        let ends = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            self.pos += (ends.trailing_zeros() / 8) as usize + 1;
+            return Ok(());
+        }
+        // Timestamps take nine bytes.
+        if rest.get(8).is_some_and(|ninth| *ninth < 0x80) {
+            self.pos += 9;
+            return Ok(());
+        }
+        self.varint().map(|_| ())
+    }
+
     /// Steps over a value of the given wire type.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn skip(&mut self, wire: u32) -> Result<(), Malformed> {
         match wire {
-            0 => self.varint().map(|_| ()),
+            0 => self.skip_varint(),
             2 => {
                 let len = self.len()?;
                 self.advance(len)

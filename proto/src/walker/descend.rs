@@ -7,7 +7,7 @@ use crate::{
     mutation,
     table::{Field, Message, RangeFields, Step},
     walker::{
-        Edit, MAX_DEPTH,
+        Edit, MAX_DEPTH, check,
         session::{Flow, Mark, Session, Walked, fault, malformed},
     },
     wire::{Cursor, Tag, Value, fields, put_bytes_field},
@@ -75,6 +75,13 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             if seen & field.exclusive != 0 {
                 return Err(twice(table, field, seen));
             }
+            if field.step == Step::Copy && level.edits.is_empty() {
+                seen |= field.bit;
+                cursor
+                    .skip(tag.wire)
+                    .map_err(|error| malformed(table, error))?;
+                continue;
+            }
             let mut spot = Spot {
                 table,
                 field,
@@ -85,11 +92,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
                 body_at: level.start,
             };
             seen |= field.bit;
-            if field.step == Step::Copy && level.edits.is_empty() {
-                spot.cursor
-                    .skip(spot.wire)
-                    .map_err(|error| malformed(table, error))?;
-            } else if self.field(&mut spot, level, bounds)? == Flow::Dropped {
+            if self.field(&mut spot, level, bounds)? == Flow::Dropped {
                 return Ok(Flow::Dropped);
             }
         }
@@ -126,6 +129,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         match field.step {
             Step::Copy => self.copy(spot),
             Step::Numbers => self.numbers(spot),
+            Step::Check if check::passes(spot, level.depth) => Ok(Flow::Kept),
             Step::Check | Step::Descend => match field.child {
                 Some(child) => self.descend(spot, child, level),
                 None => self.copy(spot),
@@ -177,8 +181,8 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             listed,
             edits: &[],
         };
-        let flow = match child.hook {
-            Some(_) => self.hook(&inner, mark)?,
+        let flow = match child.hook.filter(|_| !self.unhooked(child)) {
+            Some(hook) => self.hook(&inner, hook)?,
             None => self.message(&inner)?,
         };
         if flow == Flow::Kept {

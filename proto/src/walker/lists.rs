@@ -4,30 +4,19 @@ use crate::{
     fault::{Fault, WalkError},
     key_map::KeyMap,
     key_map::Verdict,
-    table::Wire,
     walker::{
+        check,
         descend::Spot,
         session::{Flow, Session, Walked, fault, malformed},
     },
-    wire::{Malformed, fields, packed_varints, put_bytes_field, put_varint},
+    wire::{fields, packed_varints, put_bytes_field, put_varint},
 };
 
 impl<'s, M: KeyMap> Session<'s, '_, M> {
     /// Packed numbers are opaque, but must be numbers.
     pub(super) fn numbers(&mut self, spot: &mut Spot<'_, 's>) -> Walked<M> {
-        let start = spot.cursor.pos;
-        spot.cursor
-            .skip(spot.wire)
-            .map_err(|error| malformed(spot.table, error))?;
-        if spot.wire == 2 {
-            let mut list = spot.cursor.clone();
-            list.pos = start;
-            let checked = list.len().and_then(|len| {
-                check_packed(list.slice(list.pos, list.pos + len), spot.field.wire)
-            });
-            checked
-                .map_err(|error| fault(spot.table, Some(spot.field), Fault::Malformed(error)))?;
-        }
+        let walked = check::numbers(spot.cursor, spot.wire, spot.field.wire);
+        walked.map_err(|error| fault(spot.table, Some(spot.field), Fault::Malformed(error)))?;
         Ok(Flow::Kept)
     }
 
@@ -111,14 +100,5 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
                 Ok(Flow::Kept)
             }
         }
-    }
-}
-
-fn check_packed(list: &[u8], wire: Wire) -> Result<(), Malformed> {
-    match wire {
-        Wire::Varint => packed_varints(list).try_for_each(|number| number.map(|_| ())),
-        Wire::Fixed64 if list.len().is_multiple_of(8) => Ok(()),
-        Wire::Fixed32 if list.len().is_multiple_of(4) => Ok(()),
-        Wire::Fixed64 | Wire::Fixed32 | Wire::Len => Err(Malformed::Truncated),
     }
 }

@@ -12,7 +12,9 @@
 use crate::{
     fault::{Fault, WalkError},
     key_map::{KeyMap, Verdict},
+    mutation,
     table::{Field, Message},
+    tables::Hook,
     walker::{Nested, Outcome, Walker, descend::Level},
     wire::{Cursor, Malformed, patch_len},
 };
@@ -91,10 +93,13 @@ impl<'s, 'w, M: KeyMap> Session<'s, 'w, M> {
         level: &Level<'_>,
         hooked: bool,
     ) -> Result<Outcome, WalkError<M::Error>> {
-        let whole = self.mark();
-        let flow = match level.table.hook {
-            Some(_) if hooked => self.hook(level, whole)?,
-            _ => self.message(level)?,
+        let flow = match level
+            .table
+            .hook
+            .filter(|_| hooked && !self.unhooked(level.table))
+        {
+            Some(hook) => self.top_hook(level, hook)?,
+            None => self.message(level)?,
         };
         let dropped_whole = flow == Flow::Dropped;
         if self.edited && !dropped_whole {
@@ -106,6 +111,12 @@ impl<'s, 'w, M: KeyMap> Session<'s, 'w, M> {
             dropped: self.dropped,
             stripped: self.stripped,
         })
+    }
+
+    /// A mutation run switched the message's hook off.
+    #[inline]
+    pub(super) fn unhooked(&self, table: &'static Message) -> bool {
+        self.mutated && mutation::hook_off(table)
     }
 
     #[inline]
@@ -188,43 +199,66 @@ impl<'s, 'w, M: KeyMap> Session<'s, 'w, M> {
         }
     }
 
-    /// Lets the hook's code write a message's body; `mark` is from before its tag.
-    pub(super) fn hook(&mut self, level: &Level<'_>, mark: Mark) -> Walked<M> {
-        let Some(hook) = level
-            .table
-            .hook
-            .filter(|_| !self.mutated || !crate::mutation::hook_off(level.table))
-        else {
-            return self.message(level);
-        };
-        self.flush(level.start);
-        let written = self.out.len();
+    /// Lets the hook's code write the body of the message that was just entered.
+    ///
+    /// It writes into a buffer of its own: most hooks look and change nothing, and then nothing was
+    /// flushed for them.
+    pub(super) fn hook(&mut self, level: &Level<'_>, hook: Hook) -> Walked<M> {
+        let mut written = self.walker.bodies.pop().unwrap_or_default();
+        written.clear();
+        let verdict = self.ask(level, hook, &mut written);
+        if let Ok(Verdict::Keep) = verdict {
+            self.flush(level.start);
+            self.out.extend_from_slice(&written);
+            self.skip_to(level.end);
+        }
+        self.walker.bodies.push(written);
+        Ok(match verdict? {
+            Verdict::Keep | Verdict::Same => Flow::Kept,
+            Verdict::Drop => Flow::Dropped,
+        })
+    }
+
+    /// As [`Self::hook`], for the walk's first message: nothing is around it, so the hook writes
+    /// straight into the output.
+    fn top_hook(&mut self, level: &Level<'_>, hook: Hook) -> Walked<M> {
+        let out = std::mem::take(self.out);
+        let before = out.len();
+        let mut written = out;
+        let verdict = self.ask(level, hook, &mut written);
+        let taken_back = written.len() < before;
+        *self.out = written;
+        if taken_back {
+            return Err(fault(level.table, None, Fault::Output));
+        }
+        Ok(match verdict? {
+            Verdict::Keep => {
+                self.edited = true;
+                self.skip_to(level.end);
+                Flow::Kept
+            }
+            Verdict::Same => Flow::Kept,
+            Verdict::Drop => Flow::Dropped,
+        })
+    }
+
+    fn ask(
+        &mut self,
+        level: &Level<'_>,
+        hook: Hook,
+        written: &mut Vec<u8>,
+    ) -> Result<Verdict, WalkError<M::Error>> {
         let body = self.src.get(level.start..level.end).unwrap_or_default();
+        let frames = self.walker.frames.len();
         let mut nested = Nested {
             walker: &mut *self.walker,
             message: level.table,
             depth: level.depth,
             listed: level.listed,
         };
-        let frames = nested.walker.frames.len();
-        let verdict = self.map.hook(hook, body, &mut nested, self.out);
+        let verdict = self.map.hook(hook, body, &mut nested, written);
         self.walker.frames.truncate(frames);
-        let verdict = verdict.map_err(|error| locate(error, level.table, None))?;
-        if self.out.len() < written {
-            return Err(fault(level.table, None, Fault::Output));
-        }
-        match verdict {
-            Verdict::Keep => {
-                self.skip_to(level.end);
-                Ok(Flow::Kept)
-            }
-            Verdict::Same => {
-                let frames = self.walker.frames.len();
-                self.restore(Mark { frames, ..mark });
-                Ok(Flow::Kept)
-            }
-            Verdict::Drop => Ok(Flow::Dropped),
-        }
+        verdict.map_err(|error| locate(error, level.table, None))
     }
 }
 

@@ -276,11 +276,24 @@ fn a_hook_drops_its_message() {
 
 #[test]
 fn a_hook_that_takes_back_output_is_an_error() {
-    let out = hooked(&with_choice(), |_, _, out| {
+    let mut map = Hooked(|_: &[u8], _: &mut Nested<'_>, out: &mut Vec<u8>| {
         out.clear();
         Ok(Verdict::Keep)
     });
-    assert_eq!(out.unwrap_err().fault, Fault::Output);
+    let mut out = b"before".to_vec();
+    let error = mesh_proto::rewrite(table("Choice"), &[], &mut map, &mut out).unwrap_err();
+    assert_eq!(error.fault, Fault::Output);
+}
+
+#[test]
+fn a_hook_that_only_looks_writes_nothing() {
+    let out = hooked(&with_choice(), |body, nested, out| {
+        let mut quiet = Hooked(|_: &[u8], _: &mut Nested<'_>, _: &mut Vec<u8>| Ok(Verdict::Drop));
+        let verdict = nested.edit(body, &mut quiet, out)?;
+        assert!(verdict == Verdict::Same && out.is_empty());
+        Ok(verdict)
+    });
+    assert_eq!(out.unwrap(), with_choice());
 }
 
 #[test]
