@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use mesh_integration::dump::{Dump, Ranges};
+use mesh_integration::dump::{Dump, Entry, Ranges};
 use mesh_integration::http::get_json;
+use mesh_integration::sql::Session;
 
 use crate::runner::run;
 use crate::shared::{ranges_of, trio};
@@ -11,15 +12,13 @@ use crate::shared::{ranges_of, trio};
 #[test]
 fn the_engine_holds_each_tenants_keys_only_inside_its_ranges() {
     run(async {
-        let mesh = &trio().await.mesh;
-        for name in ["alpha", "beta"] {
-            let mut session = mesh.session(name).await.unwrap();
+        let trio = trio().await;
+        let turn = trio.turn.lock().await;
+        for (_, address) in trio.lanes() {
+            let mut session = Session::connect(&address).await.unwrap();
+            session.execute("CREATE DATABASE dumped").await.unwrap();
             session
-                .execute("CREATE DATABASE IF NOT EXISTS dumped")
-                .await
-                .unwrap();
-            session
-                .execute("CREATE TABLE IF NOT EXISTS dumped.t (id INT, v INT, KEY (v))")
+                .execute("CREATE TABLE dumped.t (id INT, v INT, KEY (v))")
                 .await
                 .unwrap();
             session
@@ -27,6 +26,8 @@ fn the_engine_holds_each_tenants_keys_only_inside_its_ranges() {
                 .await
                 .unwrap();
         }
+        drop(turn);
+        let mesh = &trio.mesh;
         let dump = Dump::read(&mesh.storage.engine_status_address())
             .await
             .unwrap();
@@ -39,63 +40,67 @@ fn the_engine_holds_each_tenants_keys_only_inside_its_ranges() {
         );
         assert!(dump.inside(&alpha).len() > 1000);
         assert!(dump.inside(&beta).len() > 1000);
-        assert!(
-            !dump
-                .entries
-                .iter()
-                .any(|entry| alpha.contain(&entry.key) && beta.contain(&entry.key))
-        );
+        let shared = |entry: &Entry| alpha.contain(&entry.key) && beta.contain(&entry.key);
+        assert!(!dump.entries.iter().any(shared));
     });
 }
 
 #[test]
-fn databases_tables_rows_and_users_of_one_are_unknown_to_the_other() {
+fn databases_users_settings_and_regions_of_one_are_unknown_to_the_others() {
     run(async {
-        let mesh = &trio().await.mesh;
-        let mut alpha = mesh.session("alpha").await.unwrap();
-        let mut beta = mesh.session("beta").await.unwrap();
-        alpha
-            .execute("CREATE DATABASE secret_of_alpha")
-            .await
-            .unwrap();
-        alpha
-            .execute("CREATE TABLE secret_of_alpha.t (id INT PRIMARY KEY)")
-            .await
-            .unwrap();
-        alpha.execute("CREATE USER 'only_alpha'@'%'").await.unwrap();
-        let databases = beta.rows("SHOW DATABASES").await.unwrap();
-        assert!(
-            !databases
-                .iter()
-                .flatten()
-                .any(|name| name.contains("secret_of_alpha"))
-        );
-        let users = beta
-            .value("SELECT COUNT(*) FROM mysql.user WHERE user = 'only_alpha'")
-            .await
-            .unwrap();
-        assert_eq!(users, "0");
-        let foreign = "SELECT COUNT(*) FROM information_schema.tikv_region_status WHERE db_name = 'secret_of_alpha'";
-        assert_eq!(beta.value(foreign).await.unwrap(), "0");
-        alpha
-            .execute("SET GLOBAL tidb_gc_max_wait_time = 7777")
-            .await
-            .unwrap();
-        assert_ne!(
-            beta.value("SELECT @@GLOBAL.tidb_gc_max_wait_time")
+        let trio = trio().await;
+        let _turn = trio.turn.lock().await;
+        for (lane, address) in trio.lanes() {
+            let mut session = Session::connect(&address).await.unwrap();
+            session
+                .execute(&format!("CREATE DATABASE secret_of_{lane}"))
                 .await
-                .unwrap(),
-            "7777"
-        );
-        alpha
-            .execute("DROP DATABASE secret_of_alpha")
-            .await
-            .unwrap();
-        alpha.execute("DROP USER 'only_alpha'@'%'").await.unwrap();
-        alpha
-            .execute("SET GLOBAL tidb_gc_max_wait_time = DEFAULT")
-            .await
-            .unwrap();
+                .unwrap();
+            session
+                .execute(&format!(
+                    "CREATE TABLE secret_of_{lane}.t (id INT PRIMARY KEY)"
+                ))
+                .await
+                .unwrap();
+            session
+                .execute(&format!("CREATE USER 'only_{lane}'@'%'"))
+                .await
+                .unwrap();
+            let comment = format!("INSERT INTO mysql.tidb VALUES ('of', '{lane}', '')");
+            session.execute(&comment).await.unwrap();
+        }
+        for (lane, address) in trio.lanes() {
+            let mut session = Session::connect(&address).await.unwrap();
+            let databases = session.rows("SHOW DATABASES LIKE 'secret%'").await.unwrap();
+            assert_eq!(databases.concat(), [format!("secret_of_{lane}")]);
+            let users = session
+                .rows("SELECT user FROM mysql.user WHERE user LIKE 'only%'")
+                .await
+                .unwrap();
+            assert_eq!(users.concat(), [format!("only_{lane}")]);
+            let of = session
+                .value("SELECT variable_value FROM mysql.tidb WHERE variable_name = 'of'")
+                .await
+                .unwrap();
+            assert_eq!(of, lane);
+            let regions = "SELECT DISTINCT db_name FROM information_schema.tikv_region_status WHERE db_name LIKE 'secret%'";
+            assert_eq!(
+                session.rows(regions).await.unwrap().concat(),
+                [format!("secret_of_{lane}")]
+            );
+            session
+                .execute(&format!("DROP DATABASE secret_of_{lane}"))
+                .await
+                .unwrap();
+            session
+                .execute(&format!("DROP USER 'only_{lane}'@'%'"))
+                .await
+                .unwrap();
+            session
+                .execute("DELETE FROM mysql.tidb WHERE variable_name = 'of'")
+                .await
+                .unwrap();
+        }
     });
 }
 

@@ -2,12 +2,16 @@
 //! TiDB on a storage of its own to compare with. It lives until the test process ends.
 
 use mesh_integration::dump::Ranges;
+use mesh_integration::sql::Session;
 use mesh_integration::stack::{Stack, StackPlan};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 pub(crate) struct Trio {
     pub(crate) mesh: Stack,
     pub(crate) direct: Stack,
+    /// Held by who changes schemas: all three servers see the same changes in the same order, so
+    /// that they hand out the same ids.
+    pub(crate) turn: Mutex<()>,
 }
 
 static TRIO: OnceCell<Trio> = OnceCell::const_new();
@@ -20,10 +24,24 @@ async fn start() -> Trio {
     let direct = StackPlan::new("direct").direct_tidb(1).start();
     let mesh = StackPlan::new("mesh").tenants(&["alpha", "beta"]).start();
     let (direct, mesh) = tokio::join!(direct, mesh);
-    Trio {
+    let trio = Trio {
         mesh: mesh.expect("the mesh starts"),
         direct: direct.expect("the direct TiDB starts"),
+        turn: Mutex::const_new(()),
+    };
+    for (_, address) in trio.lanes() {
+        let mut session = Session::connect(&address).await.expect("a session");
+        // Statistics that arrive late would change plans and add warnings on a busy machine.
+        session
+            .execute("SET GLOBAL tidb_stats_load_sync_wait = 30000")
+            .await
+            .expect("set");
+        session
+            .execute("SET GLOBAL tidb_enable_auto_analyze = OFF")
+            .await
+            .expect("set");
     }
+    trio
 }
 
 impl Trio {

@@ -5,6 +5,7 @@ use mesh_integration::dump::Dump;
 use mesh_integration::sql::Session;
 use mesh_integration::stack::StackPlan;
 
+use crate::background::expired_rows_go_in_one_tenant_only;
 use crate::runner::run;
 use crate::shared::ranges_of;
 
@@ -51,6 +52,7 @@ fn an_ordinary_tidb_lives_on_beside_the_tenants() {
         let mut beta = stack.session("beta").await.unwrap();
         let databases = beta.rows("SHOW DATABASES").await.unwrap();
         assert!(!databases.concat().contains(&"shop".to_owned()));
+        expired_rows_go_in_one_tenant_only(&stack).await;
         stack.stop().await;
     });
 }

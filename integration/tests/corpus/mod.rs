@@ -6,14 +6,9 @@ mod script;
 
 use std::fmt::Write as _;
 
-use tokio::sync::Mutex;
-
 use crate::runner::run;
 use crate::shared::trio;
 use lane::Record;
-
-/// Scripts run one after the other, so that all three servers hand out the same ids.
-static ONE_SCRIPT: Mutex<()> = Mutex::const_new(());
 
 macro_rules! scripts {
     ($($name:ident),* $(,)?) => {$(
@@ -41,7 +36,7 @@ scripts!(
 fn compare(name: &'static str, text: &'static str) {
     run(async move {
         let trio = trio().await;
-        let _turn = ONE_SCRIPT.lock().await;
+        let _turn = trio.turn.lock().await;
         let steps = script::parse(text);
         let lanes = trio.lanes().into_iter().map(|(_, address)| {
             let steps = steps.clone();
