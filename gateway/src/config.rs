@@ -112,7 +112,10 @@ pub struct Tenancy {
 
 impl Default for Tenancy {
     fn default() -> Self {
-        Tenancy { tenant0: TenantZero::Present, gc_ttl: Duration::from_secs(24 * 3600) }
+        Tenancy {
+            tenant0: TenantZero::Present,
+            gc_ttl: Duration::from_secs(24 * 3600),
+        }
     }
 }
 
@@ -166,7 +169,10 @@ pub struct Drain {
 
 impl Default for Drain {
     fn default() -> Self {
-        Drain { unready: Duration::from_millis(200), grace: Duration::from_secs(5) }
+        Drain {
+            unready: Duration::from_millis(200),
+            grace: Duration::from_secs(5),
+        }
     }
 }
 
@@ -200,10 +206,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the file and every fault.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let config: Config = toml::from_str(&text)
-            .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let config: Config = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.into(),
+            source: Box::new(source),
+        })?;
         config.validate()?;
         Ok(config)
     }
@@ -226,6 +236,10 @@ impl Config {
         if self.limits.max_message_bytes < 1024 * 1024 {
             faults.push("limits.max_message_bytes is below 1 MiB".to_owned());
         }
-        if faults.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(faults)) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Invalid(faults))
+        }
     }
 }

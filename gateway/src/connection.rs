@@ -50,7 +50,13 @@ impl Connection {
         role: Role,
         closing: CancellationToken,
     ) -> Connection {
-        Connection { gateway, cell, role, closing, store: Mutex::default() }
+        Connection {
+            gateway,
+            cell,
+            role,
+            closing,
+            store: Mutex::default(),
+        }
     }
 
     /// Who is connected, by the present record.
@@ -79,7 +85,9 @@ impl Connection {
     }
 
     fn labels(&self) -> TenantLabels {
-        TenantLabels { tenant: self.tenant().name.clone() }
+        TenantLabels {
+            tenant: self.tenant().name.clone(),
+        }
     }
 }
 
@@ -89,10 +97,19 @@ pub fn spawn(connection: Connection, stream: TcpStream, permit: OwnedSemaphorePe
     tracker.spawn(async move {
         let connection = Arc::new(connection);
         let labels = connection.labels();
-        let gauge = connection.gateway.metrics.connections.get_or_create_owned(&labels);
+        let gauge = connection
+            .gateway
+            .metrics
+            .connections
+            .get_or_create_owned(&labels);
         gauge.inc();
         if let Err(fault) = serve(connection.clone(), stream).await {
-            connection.gateway.metrics.bad_connections.get_or_create(&labels).inc();
+            connection
+                .gateway
+                .metrics
+                .bad_connections
+                .get_or_create(&labels)
+                .inc();
             tracing::debug!(tenant = labels.tenant, error = %fault, "connection ended");
         }
         gauge.dec();
@@ -155,7 +172,13 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resp
         return route::serve(connection, request).await;
     }
     match connection.role {
-        Role::Pd => connection.gateway.pd_http.serve(&connection.tenant(), request).await,
+        Role::Pd => {
+            connection
+                .gateway
+                .pd_http
+                .serve(&connection.tenant(), request)
+                .await
+        }
         Role::Store(_) => not_grpc(&connection),
     }
 }
@@ -167,7 +190,10 @@ fn is_grpc(request: &Request<Incoming>) -> bool {
 
 fn not_grpc(connection: &Connection) -> Response<Body> {
     let fault = Fault::BadRequest("a store's port serves gRPC only".to_owned());
-    connection.gateway.metrics.fault(&connection.tenant().name, &fault);
+    connection
+        .gateway
+        .metrics
+        .fault(&connection.tenant().name, &fault);
     let mut response = Response::new(Body::new(fault.to_string()));
     *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     response

@@ -52,12 +52,7 @@ async fn cut_at(pd: &Pd, stores: &Stores, bound: &[u8]) -> Result<(), Fault> {
 }
 
 /// Whether a region begins at the bound; asks for a split when none does.
-async fn split_once(
-    pd: &Pd,
-    stores: &Stores,
-    bound: &[u8],
-    encoded: &[u8],
-) -> Result<bool, Fault> {
+async fn split_once(pd: &Pd, stores: &Stores, bound: &[u8], encoded: &[u8]) -> Result<bool, Fault> {
     let request = pdpb::GetRegionRequest {
         header: pd.header().await?,
         region_key: encoded.to_vec().into(),
@@ -95,9 +90,14 @@ async fn split(
     };
     let mut client = Grpc::new(upstream::channel(&address)?);
     let call = async {
-        client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+        client
+            .ready()
+            .await
+            .map_err(|fault| Status::unavailable(fault.to_string()))?;
         let path = http::uri::PathAndQuery::from_static("/tikvpb.Tikv/SplitRegion");
-        client.unary(Request::new(request.encode_to_vec().into()), path, RawCodec).await
+        client
+            .unary(Request::new(request.encode_to_vec().into()), path, RawCodec)
+            .await
     };
     let answer = tokio::time::timeout(SPLIT_TIMEOUT, call)
         .await
@@ -107,6 +107,8 @@ async fn split(
     match answer.region_error {
         None => Ok(()),
         // The region changed meanwhile: the next round asks PD again.
-        Some(_) => Err(Fault::Unavailable("a region at a tenant's bound keeps moving".to_owned())),
+        Some(_) => Err(Fault::Unavailable(
+            "a region at a tenant's bound keeps moving".to_owned(),
+        )),
     }
 }

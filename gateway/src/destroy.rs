@@ -40,9 +40,14 @@ async fn on_store(
 ) -> Result<(), Fault> {
     let mut client = Grpc::new(upstream::channel(address)?);
     let call = async {
-        client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+        client
+            .ready()
+            .await
+            .map_err(|fault| Status::unavailable(fault.to_string()))?;
         let path = http::uri::PathAndQuery::from_static("/tikvpb.Tikv/UnsafeDestroyRange");
-        client.unary(Request::new(request.encode_to_vec().into()), path, RawCodec).await
+        client
+            .unary(Request::new(request.encode_to_vec().into()), path, RawCodec)
+            .await
     };
     let answer = tokio::time::timeout(TIMEOUT, call)
         .await
@@ -52,5 +57,7 @@ async fn on_store(
     if answer.error.is_empty() && answer.region_error.is_none() {
         return Ok(());
     }
-    Err(Fault::BadAnswer("a store did not destroy a tenant's range".to_owned()))
+    Err(Fault::BadAnswer(
+        "a store did not destroy a tenant's range".to_owned(),
+    ))
 }

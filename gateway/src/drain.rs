@@ -49,6 +49,10 @@ async fn steps(gateway: &Gateway) {
     let grace = tokio::time::timeout(gateway.config.drain.grace, gateway.connections.wait()).await;
     if grace.is_err() {
         let left = gateway.connections.len();
-        tracing::info!(step = 3, connections = left, "grace is over, connections are cut");
+        tracing::info!(
+            step = 3,
+            connections = left,
+            "grace is over, connections are cut"
+        );
     }
 }

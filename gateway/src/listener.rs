@@ -37,7 +37,11 @@ const BACKLOG: i32 = 1024;
 /// The system's, for example when the port is taken.
 pub fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
     let address = SocketAddr::new(host, port);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -64,9 +68,13 @@ pub async fn accept(
     listener: TcpListener,
     limits: Limits,
 ) {
-    let Limits { permits, closing, .. } = limits;
+    let Limits {
+        permits, closing, ..
+    } = limits;
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let Ok(permit) = permits.clone().acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = closing.cancelled() => return,

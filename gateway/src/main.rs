@@ -47,9 +47,16 @@ fn main() -> ExitCode {
 }
 
 fn log_to_stderr(json: bool) {
-    let filter = EnvFilter::try_from_env("TIDB_MESH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json { builder.json().init() } else { builder.with_ansi(false).init() }
+    let filter =
+        EnvFilter::try_from_env("TIDB_MESH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if json {
+        builder.json().init()
+    } else {
+        builder.with_ansi(false).init()
+    }
 }
 
 /// The main runtime accepts connections and does control work; data is moved by the workers.

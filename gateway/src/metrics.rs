@@ -120,14 +120,22 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("calls", "Calls begun", self.calls.clone());
-        registry.register("batched_commands", "Commands in BatchCommands", self.batched.clone());
+        registry.register(
+            "batched_commands",
+            "Commands in BatchCommands",
+            self.batched.clone(),
+        );
         registry.register_with_unit(
             "call_duration",
             "Time to answer a unary call",
             Unit::Seconds,
             self.durations.clone(),
         );
-        registry.register("faults", "Calls and commands not served", self.faults.clone());
+        registry.register(
+            "faults",
+            "Calls and commands not served",
+            self.faults.clone(),
+        );
         registry.register(
             "unknown_fields",
             "Fields that no table knows",
@@ -147,13 +155,18 @@ impl Metrics {
 
     /// Counts a fault of a tenant's call.
     pub fn fault(&self, tenant: &str, fault: &Fault) {
-        let labels = FaultLabels { tenant: tenant.to_owned(), fault: fault.label() };
+        let labels = FaultLabels {
+            tenant: tenant.to_owned(),
+            fault: fault.label(),
+        };
         self.faults.get_or_create(&labels).inc();
     }
 
     /// Counters of a tenant's message bytes.
     pub fn traffic(&self, tenant: &str) -> Traffic {
-        let labels = TenantLabels { tenant: tenant.to_owned() };
+        let labels = TenantLabels {
+            tenant: tenant.to_owned(),
+        };
         Traffic {
             received: self.bytes_in.get_or_create_owned(&labels),
             sent: self.bytes_out.get_or_create_owned(&labels),
@@ -162,12 +175,18 @@ impl Metrics {
 
     /// Counter of a command inside BatchCommands, by its name in the schema.
     pub fn command(&self, tenant: &str, rpc: &'static str) -> Counter {
-        self.batched.get_or_create_owned(&CallLabels { tenant: tenant.to_owned(), rpc })
+        self.batched.get_or_create_owned(&CallLabels {
+            tenant: tenant.to_owned(),
+            rpc,
+        })
     }
 
     /// Counts a field that no table knows.
     pub fn unknown_field(&self, message: &'static Message, direction: &'static str) {
-        let labels = UnknownFieldLabels { message: message.name, direction };
+        let labels = UnknownFieldLabels {
+            message: message.name,
+            direction,
+        };
         self.unknown_fields.get_or_create(&labels).inc();
     }
 

@@ -49,7 +49,10 @@ impl Ports {
             entry.cell.store(Arc::new(tenant.clone()));
             bind_missing(gateway, entry, &tenant);
         }
-        gateway.metrics.tenants.set(i64::try_from(open.len()).unwrap_or(i64::MAX));
+        gateway
+            .metrics
+            .tenants
+            .set(i64::try_from(open.len()).unwrap_or(i64::MAX));
     }
 
     /// Closes a tenant's ports and returns when its last connection is gone.
@@ -77,7 +80,10 @@ fn same_tenant(name: &str, old: &Open, new: &Tenant) -> bool {
 }
 
 fn roles(tenant: &Tenant) -> impl Iterator<Item = (u16, Role)> + '_ {
-    let stores = tenant.store_ports.iter().map(|(id, port)| (*port, Role::Store(*id)));
+    let stores = tenant
+        .store_ports
+        .iter()
+        .map(|(id, port)| (*port, Role::Store(*id)));
     std::iter::once((tenant.pd_port, Role::Pd)).chain(stores)
 }
 

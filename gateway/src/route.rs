@@ -23,7 +23,10 @@ use crate::store;
 const PATH_SHOWN: usize = 100;
 
 /// Serves one gRPC request of a connection.
-pub async fn serve(connection: Arc<Connection>, request: Request<Incoming>) -> http::Response<Body> {
+pub async fn serve(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> http::Response<Body> {
     let limit = connection.gateway.config.limits.max_message_bytes;
     let rpc = decide(connection.role, request.uri().path());
     let handler = Handler { connection, rpc };
@@ -35,13 +38,21 @@ pub async fn serve(connection: Arc<Connection>, request: Request<Incoming>) -> h
 }
 
 fn decide(role: Role, path: &str) -> Result<&'static Rpc, Fault> {
-    let unknown = || Fault::UnknownRpc { path: path.chars().take(PATH_SHOWN).collect() };
+    let unknown = || Fault::UnknownRpc {
+        path: path.chars().take(PATH_SHOWN).collect(),
+    };
     let rpc = mesh_proto::tables::rpc(path).ok_or_else(unknown)?;
     if let Route::Refuse { why } = rpc.route {
-        return Err(Fault::RefusedRpc { path: rpc.path, why });
+        return Err(Fault::RefusedRpc {
+            path: rpc.path,
+            why,
+        });
     }
     if !served_on(role, rpc) {
-        return Err(Fault::RefusedRpc { path: rpc.path, why: "it is not served on this port" });
+        return Err(Fault::RefusedRpc {
+            path: rpc.path,
+            why: "it is not served on this port",
+        });
     }
     Ok(rpc)
 }
@@ -65,12 +76,17 @@ impl StreamingService<Bytes> for Handler {
 
     fn call(&mut self, request: tonic::Request<Streaming<Bytes>>) -> Self::Future {
         let connection = self.connection.clone();
-        let spent = Err(Fault::BadRequest("the call was already answered".to_owned()));
+        let spent = Err(Fault::BadRequest(
+            "the call was already answered".to_owned(),
+        ));
         let rpc = std::mem::replace(&mut self.rpc, spent);
         Box::pin(async move {
             let answer = dispatch(&connection, rpc, request).await;
             answer.map_err(|fault| {
-                connection.gateway.metrics.fault(&connection.tenant().name, &fault);
+                connection
+                    .gateway
+                    .metrics
+                    .fault(&connection.tenant().name, &fault);
                 Status::from(fault)
             })
         })
@@ -84,9 +100,17 @@ async fn dispatch(
 ) -> Result<Response<Frames>, Fault> {
     let rpc = rpc?;
     let (metadata, _, frames) = request.into_parts();
-    let call = Call { tenant: connection.tenant(), rpc, metadata, frames };
+    let call = Call {
+        tenant: connection.tenant(),
+        rpc,
+        metadata,
+        frames,
+    };
     let gateway = &connection.gateway;
-    let labels = CallLabels { tenant: call.tenant.name.clone(), rpc: rpc.path };
+    let labels = CallLabels {
+        tenant: call.tenant.name.clone(),
+        rpc: rpc.path,
+    };
     gateway.metrics.calls.get_or_create(&labels).inc();
     let began = std::time::Instant::now();
     let answer = match connection.role {
@@ -94,6 +118,10 @@ async fn dispatch(
         Role::Pd if rpc.service.starts_with("etcdserverpb.") => gateway.etcd.serve(call).await,
         Role::Pd => gateway.pd_service.serve(call).await,
     };
-    gateway.metrics.durations.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
+    gateway
+        .metrics
+        .durations
+        .get_or_create(&labels)
+        .observe(began.elapsed().as_secs_f64());
     answer
 }

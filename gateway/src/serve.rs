@@ -38,7 +38,11 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let ports = Arc::new(Ports::default());
     let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports));
     spawn_background(&gateway, &tenancy);
-    let state = AdminState { tenants: tenancy, probes: Arc::new(Live(gateway.clone())), token };
+    let state = AdminState {
+        tenants: tenancy,
+        probes: Arc::new(Live(gateway.clone())),
+        token,
+    };
     let ended = gateway.background.clone();
     let admin = axum::serve(admin_listener, admin::router(state))
         .with_graceful_shutdown(async move { ended.cancelled().await });
@@ -73,7 +77,10 @@ fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) {
     tokio::spawn(async move { following.follow().await });
     let collecting = gateway.clone();
     tokio::spawn(async move {
-        collecting.pd_service.run_gc(collecting.background.clone()).await;
+        collecting
+            .pd_service
+            .run_gc(collecting.background.clone())
+            .await;
     });
 }
 

@@ -32,13 +32,18 @@ const OPEN_PAUSE: Duration = Duration::from_millis(20);
 /// statement about tenant 0 than the configuration makes.
 pub async fn registry(config: &Config, leader: &Leader) -> Result<Arc<Registry>, Fault> {
     let unavailable = |fault: &dyn std::fmt::Display| Fault::Unavailable(fault.to_string());
-    let etcd = EtcdClient::connect(&leader.member_urls).await.map_err(|f| unavailable(&f))?;
+    let etcd = EtcdClient::connect(&leader.member_urls)
+        .await
+        .map_err(|f| unavailable(&f))?;
     let registry = Registry::new(etcd, config.listen.port_range.0.clone());
     let configured = match config.tenancy.tenant0 {
         TenantZero::Present => mesh_tenants::TenantZero::Present,
         TenantZero::Absent => mesh_tenants::TenantZero::Absent,
     };
-    let stated = registry.agree_tenant_zero(configured).await.map_err(|f| unavailable(&f))?;
+    let stated = registry
+        .agree_tenant_zero(configured)
+        .await
+        .map_err(|f| unavailable(&f))?;
     if stated != configured {
         return Err(Fault::Unavailable(
             "tenancy.tenant0 differs from what this storage cluster is registered with".to_owned(),
@@ -84,10 +89,16 @@ impl Tenancy {
         let stores = self.store_ids();
         let mut tenants = Vec::new();
         for record in table.iter().filter(|record| is_open(record)) {
-            let missing = stores.iter().any(|store| !record.store_ports.contains_key(store));
+            let missing = stores
+                .iter()
+                .any(|store| !record.store_ports.contains_key(store));
             if missing {
                 // The record that results comes back through the watch.
-                if let Err(fault) = self.gateway.registry.ensure_ports(&record.name, &stores).await
+                if let Err(fault) = self
+                    .gateway
+                    .registry
+                    .ensure_ports(&record.name, &stores)
+                    .await
                 {
                     tracing::warn!(tenant = %record.name, error = %fault, "no port for a store");
                 }
@@ -107,14 +118,22 @@ impl Tenancy {
                 tokio::time::sleep(OPEN_PAUSE).await;
             }
         };
-        tokio::time::timeout(OPEN_WITHIN, opening).await.map_err(|_| {
-            AdminError::Unavailable("the tenant's ports could not be opened; see the log".to_owned())
-        })
+        tokio::time::timeout(OPEN_WITHIN, opening)
+            .await
+            .map_err(|_| {
+                AdminError::Unavailable(
+                    "the tenant's ports could not be opened; see the log".to_owned(),
+                )
+            })
     }
 
     fn body(&self, record: &Record) -> Result<TenantBody, AdminError> {
         let tenant = tenant_of(&self.gateway.config, record)?;
-        let store = |id: &u64| tenant.store_address(*id).map(|address| Store { id: *id, address });
+        let store = |id: &u64| {
+            tenant
+                .store_address(*id)
+                .map(|address| Store { id: *id, address })
+        };
         let range = |range: &mesh_keyspace::PhysicalRange| KeyRange {
             start: hex::encode(range.start.as_slice()),
             end: hex::encode(range.end.as_slice()),
@@ -198,15 +217,23 @@ impl TenantService for Tenancy {
             _ => mode_of(choice)?,
         };
         self.gateway.stores.refresh().await?;
-        let (record, created) =
-            self.gateway.registry.create(&name, mode, &self.store_ids()).await?;
+        let (record, created) = self
+            .gateway
+            .registry
+            .create(&name, mode, &self.store_ids())
+            .await?;
         let tenant = tenant_of(&self.gateway.config, &record)?;
         // Regions first, ports last: nothing of the tenant may be written into a region that others
         // share.
         cut::cut(&self.gateway.pd, &self.gateway.stores, &tenant.keyspace).await?;
         self.gateway.pd_service.register(&tenant).await?;
         let record = match record.state {
-            State::Creating => self.gateway.registry.set_state(&name, State::Active).await?,
+            State::Creating => {
+                self.gateway
+                    .registry
+                    .set_state(&name, State::Active)
+                    .await?
+            }
             _ => record,
         };
         self.opened(&tenant).await?;

@@ -29,8 +29,13 @@ impl Workers {
     /// # Errors
     /// When a thread or its runtime can't be made.
     pub fn start(count: usize) -> std::io::Result<Workers> {
-        let queues = (0..count.max(1)).map(start_worker).collect::<Result<_, _>>()?;
-        Ok(Workers { queues, next: AtomicUsize::new(0) })
+        let queues = (0..count.max(1))
+            .map(start_worker)
+            .collect::<Result<_, _>>()?;
+        Ok(Workers {
+            queues,
+            next: AtomicUsize::new(0),
+        })
     }
 
     /// Hands a connection to the next worker.
@@ -46,12 +51,14 @@ impl Workers {
 fn start_worker(index: usize) -> std::io::Result<mpsc::Sender<(TcpStream, Job)>> {
     let (queue, mut jobs) = mpsc::channel::<(TcpStream, Job)>(QUEUE);
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        runtime.block_on(async move {
-            while let Some((stream, job)) = jobs.recv().await {
-                job(stream);
-            }
-        });
-    })?;
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            runtime.block_on(async move {
+                while let Some((stream, job)) = jobs.recv().await {
+                    job(stream);
+                }
+            });
+        })?;
     Ok(queue)
 }

@@ -68,7 +68,10 @@ pub struct AdminState {
 pub fn router(state: AdminState) -> Router {
     let api = Router::new()
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
-        .route("/v1/tenants/{name}", get(tenants::show).delete(tenants::delete))
+        .route(
+            "/v1/tenants/{name}",
+            get(tenants::show).delete(tenants::delete),
+        )
         .route("/v1/{*rest}", axum::routing::any(error::no_such_path))
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(Arc::clone(&state.token), token::require))

@@ -44,9 +44,7 @@ impl Decorator<'_> {
         };
         match data {
             None => nested.rewrite(body, self, out),
-            Some(data) => {
-                nested.rewrite_with(body, &[(DATA, Edit::Bytes(&data))], self, out)
-            }
+            Some(data) => nested.rewrite_with(body, &[(DATA, Edit::Bytes(&data))], self, out),
         }
     }
 
@@ -59,7 +57,10 @@ impl Decorator<'_> {
             return Err(DecorateError::Unsupported("IndexLookUp pushdown"));
         }
         // The column is rare, and its id can't be missed: a DAG without these bytes has none.
-        if !data.windows(COLUMN_ID_VARINT.len()).any(|window| window == COLUMN_ID_VARINT) {
+        if !data
+            .windows(COLUMN_ID_VARINT.len())
+            .any(|window| window == COLUMN_ID_VARINT)
+        {
             return Ok(None);
         }
         let malformed = |_| DecorateError::Malformed("a DAG that can't be decoded");
@@ -82,7 +83,8 @@ impl Decorator<'_> {
         }
         let mut physical = Vec::new();
         let logical = mesh_keyspace::LogicalKey(rule.new_prefix());
-        self.keyspace.encode_key(mesh_keyspace::Form::Raw, logical, &mut physical)?;
+        self.keyspace
+            .encode_key(mesh_keyspace::Form::Raw, logical, &mut physical)?;
         rule.new_prefix = Some(physical.into());
         checksum.rule = Some(rule);
         Ok(checksum.encode_to_vec())
@@ -98,7 +100,11 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn read(body: &'a [u8]) -> Result<Parts<'a>, DecorateError> {
-        let mut parts = Parts { tp: 0, data: &[], body };
+        let mut parts = Parts {
+            tp: 0,
+            data: &[],
+            body,
+        };
         for field in fields(body) {
             let field = field.map_err(|_| DecorateError::Malformed("a coprocessor request"))?;
             match field.number {
@@ -113,10 +119,15 @@ impl<'a> Parts<'a> {
     /// `t` and table id that all ranges of a checksum begin with.
     fn range_head(&self) -> Result<&'a [u8], DecorateError> {
         let mut head: Option<&[u8]> = None;
-        for range in fields(self.body).flatten().filter(|field| field.number == RANGES) {
+        for range in fields(self.body)
+            .flatten()
+            .filter(|field| field.number == RANGES)
+        {
             let range = range.bytes().unwrap_or_default();
             let start = fields(range).flatten().find(|field| field.number == 1);
-            let start = start.and_then(|start| start.bytes()).and_then(|start| start.get(..9));
+            let start = start
+                .and_then(|start| start.bytes())
+                .and_then(|start| start.get(..9));
             let start = start.ok_or(DecorateError::Malformed("a checksum range of no table"))?;
             if head.is_some_and(|head| head != start) {
                 return Err(DecorateError::Unsupported("a checksum over several tables"));

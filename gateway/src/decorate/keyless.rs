@@ -50,17 +50,26 @@ pub(super) fn region_of(body: &[u8]) -> Result<RegionRef, DecorateError> {
     let context = field(body, CONTEXT)?.and_then(|context| context.bytes());
     let context = context.ok_or(DecorateError::Malformed("a request without a context"))?;
     let id = number(context, 1)?;
-    let epoch = field(context, 2)?.and_then(|epoch| epoch.bytes()).unwrap_or_default();
-    Ok(RegionRef { id, conf_ver: number(epoch, 1)?, version: number(epoch, 2)? })
+    let epoch = field(context, 2)?
+        .and_then(|epoch| epoch.bytes())
+        .unwrap_or_default();
+    Ok(RegionRef {
+        id,
+        conf_ver: number(epoch, 1)?,
+        version: number(epoch, 2)?,
+    })
 }
 
 fn number(body: &[u8], number: u32) -> Result<u64, DecorateError> {
-    Ok(field(body, number)?.and_then(|field| field.varint()).unwrap_or(0))
+    Ok(field(body, number)?
+        .and_then(|field| field.varint())
+        .unwrap_or(0))
 }
 
 fn field(body: &[u8], number: u32) -> Result<Option<RawField<'_>>, DecorateError> {
     for field in fields(body) {
-        let field = field.map_err(|_| DecorateError::Malformed("a context that can't be decoded"))?;
+        let field =
+            field.map_err(|_| DecorateError::Malformed("a context that can't be decoded"))?;
         if field.number == number {
             return Ok(Some(field));
         }

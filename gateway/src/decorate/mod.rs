@@ -60,7 +60,11 @@ pub fn decorate(
     out: &mut Vec<u8>,
 ) -> Result<Exchange, Fault> {
     let Scope { keyspace, metrics } = scope;
-    let mut map = Decorator { keyspace, metrics, exchange: Exchange::default() };
+    let mut map = Decorator {
+        keyspace,
+        metrics,
+        exchange: Exchange::default(),
+    };
     let _ = walker.rewrite(message, body, &mut map, out)?;
     Ok(map.exchange)
 }
@@ -81,7 +85,8 @@ impl KeyMap for Decorator<'_> {
         key: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Verdict, DecorateError> {
-        self.keyspace.encode_key(form_of(form)?, LogicalKey(key), out)?;
+        self.keyspace
+            .encode_key(form_of(form)?, LogicalKey(key), out)?;
         Ok(Verdict::Keep)
     }
 
@@ -97,7 +102,8 @@ impl KeyMap for Decorator<'_> {
         } else {
             (range.start, range.end, &mut out.start, &mut out.end)
         };
-        self.keyspace.encode_range_into(form, range.reverse, lower, upper, out_lower, out_upper)?;
+        self.keyspace
+            .encode_range_into(form, range.reverse, lower, upper, out_lower, out_upper)?;
         Ok(Verdict::Keep)
     }
 

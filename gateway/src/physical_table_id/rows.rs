@@ -11,7 +11,7 @@
 //! In chunk encoding an id is 8 bytes and is patched in place; in datum encoding it may be a
 //! varint, and the row gets shorter.
 
-use mesh_keyspace::{Keyspace, KeyError};
+use mesh_keyspace::{KeyError, Keyspace};
 
 use super::{Column, Width};
 
@@ -67,7 +67,10 @@ fn patch_column(
             usize::try_from(end).map_err(|_| SHORT)?
         }
     };
-    let end = at.checked_add(bytes).filter(|end| *end <= data.len()).ok_or(SHORT)?;
+    let end = at
+        .checked_add(bytes)
+        .filter(|end| *end <= data.len())
+        .ok_or(SHORT)?;
     if column.table_id {
         let values = data.get_mut(at..end).ok_or(SHORT)?;
         patch_ids(values, keyspace)?;
@@ -77,18 +80,27 @@ fn patch_column(
 
 fn patch_ids(values: &mut [u8], keyspace: &Keyspace) -> Result<(), RowsError> {
     for value in values.as_chunks_mut::<8>().0 {
-        *value = keyspace.decode_table_id(i64::from_le_bytes(*value))?.get().to_le_bytes();
+        *value = keyspace
+            .decode_table_id(i64::from_le_bytes(*value))?
+            .get()
+            .to_le_bytes();
     }
     Ok(())
 }
 
 fn read_u32(data: &[u8], at: usize) -> Result<usize, RowsError> {
-    let bytes = data.get(at..).and_then(|rest| rest.first_chunk::<4>()).ok_or(SHORT)?;
+    let bytes = data
+        .get(at..)
+        .and_then(|rest| rest.first_chunk::<4>())
+        .ok_or(SHORT)?;
     Ok(u32::from_le_bytes(*bytes) as usize)
 }
 
 fn read_u64(data: &[u8], at: usize) -> Result<u64, RowsError> {
-    let bytes = data.get(at..).and_then(|rest| rest.first_chunk::<8>()).ok_or(SHORT)?;
+    let bytes = data
+        .get(at..)
+        .and_then(|rest| rest.first_chunk::<8>())
+        .ok_or(SHORT)?;
     Ok(u64::from_le_bytes(*bytes))
 }
 
@@ -195,7 +207,9 @@ const DIGIT_BYTES: [usize; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
 fn decimal_size(value: &[u8]) -> Result<usize, RowsError> {
     let precision = usize::from(*value.first().ok_or(SHORT)?);
     let fraction = usize::from(*value.get(1).ok_or(SHORT)?);
-    let whole = precision.checked_sub(fraction).ok_or(RowsError::Malformed("a decimal"))?;
+    let whole = precision
+        .checked_sub(fraction)
+        .ok_or(RowsError::Malformed("a decimal"))?;
     Ok(2 + digits_size(whole) + digits_size(fraction))
 }
 

@@ -21,13 +21,20 @@ fn tagged(id: i64) -> i64 {
 }
 
 fn column(id: i64, tp: i32) -> ColumnInfo {
-    ColumnInfo { column_id: Some(id), tp: Some(tp), ..Default::default() }
+    ColumnInfo {
+        column_id: Some(id),
+        tp: Some(tp),
+        ..Default::default()
+    }
 }
 
 fn table_scan(columns: Vec<ColumnInfo>) -> Executor {
     Executor {
         tp: Some(ExecType::TypeTableScan as i32),
-        tbl_scan: Some(TableScan { columns, ..Default::default() }),
+        tbl_scan: Some(TableScan {
+            columns,
+            ..Default::default()
+        }),
         ..Default::default()
     }
 }
@@ -35,20 +42,36 @@ fn table_scan(columns: Vec<ColumnInfo>) -> Executor {
 fn selection(condition: Expr) -> Executor {
     Executor {
         tp: Some(ExecType::TypeSelection as i32),
-        selection: Some(Box::new(Selection { conditions: vec![condition], ..Default::default() })),
+        selection: Some(Box::new(Selection {
+            conditions: vec![condition],
+            ..Default::default()
+        })),
         ..Default::default()
     }
 }
 
 fn integer(tp: ExprType, value: i64) -> Expr {
     let bits = (value as u64) ^ (1 << 63);
-    Expr { tp: Some(tp as i32), val: Some(bits.to_be_bytes().to_vec().into()), ..Default::default() }
+    Expr {
+        tp: Some(tp as i32),
+        val: Some(bits.to_be_bytes().to_vec().into()),
+        ..Default::default()
+    }
 }
 
 fn compare(sig: i32, column: i64, constants: &[i64]) -> Expr {
     let mut children = vec![integer(ExprType::ColumnRef, column)];
-    children.extend(constants.iter().map(|value| integer(ExprType::Int64, *value)));
-    Expr { tp: Some(ExprType::ScalarFunc as i32), sig: Some(sig), children, ..Default::default() }
+    children.extend(
+        constants
+            .iter()
+            .map(|value| integer(ExprType::Int64, *value)),
+    );
+    Expr {
+        tp: Some(ExprType::ScalarFunc as i32),
+        sig: Some(sig),
+        children,
+        ..Default::default()
+    }
 }
 
 #[test]
@@ -61,13 +84,19 @@ fn the_marker_is_the_columns_varint() {
 #[test]
 fn a_scans_column_is_followed_to_its_output_offset() {
     let mut dag = DagRequest {
-        executors: vec![table_scan(vec![column(1, VARCHAR), column(COLUMN_ID, LONGLONG)])],
+        executors: vec![table_scan(vec![
+            column(1, VARCHAR),
+            column(COLUMN_ID, LONGLONG),
+        ])],
         output_offsets: vec![1, 0],
         ..Default::default()
     };
     let traced = trace(&mut dag, &alpha()).unwrap();
     let columns = traced.columns.unwrap();
-    assert_eq!(columns.iter().map(|c| c.table_id).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        columns.iter().map(|c| c.table_id).collect::<Vec<_>>(),
+        [true, false]
+    );
     assert_eq!(columns[1].width, Width::Variable);
     assert!(!traced.changed);
 }
@@ -138,7 +167,10 @@ fn groups_and_extremes_of_the_id_are_ids() {
     let average = Expr {
         tp: Some(ExprType::Avg as i32),
         children: vec![integer(ExprType::ColumnRef, 0)],
-        field_type: Some(FieldType { tp: Some(246), ..Default::default() }),
+        field_type: Some(FieldType {
+            tp: Some(246),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     let aggregation = Executor {
@@ -163,11 +195,17 @@ fn groups_and_extremes_of_the_id_are_ids() {
 }
 
 fn id_column() -> Column {
-    Column { width: Width::Fixed(8), table_id: true }
+    Column {
+        width: Width::Fixed(8),
+        table_id: true,
+    }
 }
 
 fn text_column() -> Column {
-    Column { width: Width::Variable, table_id: false }
+    Column {
+        width: Width::Variable,
+        table_id: false,
+    }
 }
 
 /// Chunk encoding of a nullable text column and an id column.

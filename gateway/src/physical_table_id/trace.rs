@@ -40,10 +40,21 @@ pub struct Traced {
 /// # Errors
 /// [`TraceError`].
 pub fn trace(dag: &mut DagRequest, keyspace: &Keyspace) -> Result<Traced, TraceError> {
-    if !dag.executors.iter().chain(dag.root_executor.as_ref()).any(|root| reads_table_id(root, 0)) {
-        return Ok(Traced { columns: None, changed: false });
+    if !dag
+        .executors
+        .iter()
+        .chain(dag.root_executor.as_ref())
+        .any(|root| reads_table_id(root, 0))
+    {
+        return Ok(Traced {
+            columns: None,
+            changed: false,
+        });
     }
-    let mut tracer = Tracer { keyspace, changed: false };
+    let mut tracer = Tracer {
+        keyspace,
+        changed: false,
+    };
     let mut columns: Vec<Source> = Vec::new();
     if let Some(root) = dag.root_executor.as_mut() {
         columns = tracer.tree(root, 0)?;
@@ -54,11 +65,16 @@ pub fn trace(dag: &mut DagRequest, keyspace: &Keyspace) -> Result<Traced, TraceE
     }
     let output = dag.output_offsets.iter().map(|offset| {
         let source = columns.get(*offset as usize).map(|source| source.column);
-        source.ok_or(TraceError::Malformed("an output offset beyond the last column"))
+        source.ok_or(TraceError::Malformed(
+            "an output offset beyond the last column",
+        ))
     });
     let output = output.collect::<Result<Columns, _>>()?;
     let holds_ids = output.iter().any(|column| column.table_id);
-    Ok(Traced { columns: holds_ids.then_some(output), changed: tracer.changed })
+    Ok(Traced {
+        columns: holds_ids.then_some(output),
+        changed: tracer.changed,
+    })
 }
 
 /// Executor trees of real plans are a handful of nodes deep.
@@ -89,16 +105,18 @@ impl Tracer<'_> {
     ) -> Result<Vec<Source>, TraceError> {
         let missing = TraceError::Malformed("an executor without its body");
         match executor.tp() {
-            ExecType::TypeTableScan => {
-                Ok(scan_columns(&executor.tbl_scan.as_ref().ok_or(missing)?.columns, true))
-            }
+            ExecType::TypeTableScan => Ok(scan_columns(
+                &executor.tbl_scan.as_ref().ok_or(missing)?.columns,
+                true,
+            )),
             ExecType::TypePartitionTableScan => {
                 let scan = executor.partition_table_scan.as_ref().ok_or(missing)?;
                 Ok(scan_columns(&scan.columns, true))
             }
-            ExecType::TypeIndexScan => {
-                Ok(scan_columns(&executor.idx_scan.as_ref().ok_or(missing)?.columns, false))
-            }
+            ExecType::TypeIndexScan => Ok(scan_columns(
+                &executor.idx_scan.as_ref().ok_or(missing)?.columns,
+                false,
+            )),
             ExecType::TypeSelection => {
                 let selection = executor.selection.as_mut().ok_or(missing)?;
                 for condition in &mut selection.conditions {
@@ -113,7 +131,11 @@ impl Tracer<'_> {
             }
             ExecType::TypeProjection => {
                 let projection = executor.projection.as_ref().ok_or(missing)?;
-                projection.exprs.iter().map(|expr| project(expr, &input)).collect()
+                projection
+                    .exprs
+                    .iter()
+                    .map(|expr| project(expr, &input))
+                    .collect()
             }
             _ => Err(TraceError::Unsupported("an executor that combines rows")),
         }
@@ -126,13 +148,19 @@ impl Tracer<'_> {
             return Ok(());
         }
         if is_logic(expr) {
-            return expr.children.iter_mut().try_for_each(|child| self.condition(child, input));
+            return expr
+                .children
+                .iter_mut()
+                .try_for_each(|child| self.condition(child, input));
         }
-        let comparable = expr.children.iter().all(|child| {
-            is_tagged_column(child, input) || is_integer(child)
-        });
+        let comparable = expr
+            .children
+            .iter()
+            .all(|child| is_tagged_column(child, input) || is_integer(child));
         if !comparable || !is_comparison(expr) {
-            return Err(TraceError::Unsupported("an expression that is not a comparison"));
+            return Err(TraceError::Unsupported(
+                "an expression that is not a comparison",
+            ));
         }
         for child in expr.children.iter_mut().filter(|child| is_integer(child)) {
             self.tag(child)?;
@@ -146,7 +174,11 @@ impl Tracer<'_> {
             // Not an id of a table: no key can hold it, so the comparison is right as it is.
             return Ok(());
         };
-        let bits = if constant.tp() == ExprType::Int64 { tagged as u64 ^ SIGN } else { tagged as u64 };
+        let bits = if constant.tp() == ExprType::Int64 {
+            tagged as u64 ^ SIGN
+        } else {
+            tagged as u64
+        };
         constant.val = Some(bits.to_be_bytes().to_vec().into());
         self.changed = true;
         Ok(())
@@ -157,11 +189,26 @@ const SIGN: u64 = 1 << 63;
 
 /// The single child of an executor in tree form.
 fn child(executor: &Executor) -> Option<&Executor> {
-    let selection = executor.selection.as_ref().and_then(|body| body.child.as_deref());
-    let aggregation = executor.aggregation.as_ref().and_then(|body| body.child.as_deref());
-    let top_n = executor.top_n.as_ref().and_then(|body| body.child.as_deref());
-    let limit = executor.limit.as_ref().and_then(|body| body.child.as_deref());
-    let projection = executor.projection.as_ref().and_then(|body| body.child.as_deref());
+    let selection = executor
+        .selection
+        .as_ref()
+        .and_then(|body| body.child.as_deref());
+    let aggregation = executor
+        .aggregation
+        .as_ref()
+        .and_then(|body| body.child.as_deref());
+    let top_n = executor
+        .top_n
+        .as_ref()
+        .and_then(|body| body.child.as_deref());
+    let limit = executor
+        .limit
+        .as_ref()
+        .and_then(|body| body.child.as_deref());
+    let projection = executor
+        .projection
+        .as_ref()
+        .and_then(|body| body.child.as_deref());
     selection.or(aggregation).or(top_n).or(limit).or(projection)
 }
 
@@ -179,15 +226,28 @@ fn child_of(executor: &mut Executor) -> Option<&mut Executor> {
     if let Some(limit) = executor.limit.as_mut() {
         return limit.child.as_deref_mut();
     }
-    executor.projection.as_mut().and_then(|projection| projection.child.as_deref_mut())
+    executor
+        .projection
+        .as_mut()
+        .and_then(|projection| projection.child.as_deref_mut())
 }
 
 /// Whether a scan at or below `executor` asks for the column.
 fn reads_table_id(executor: &Executor, depth: usize) -> bool {
-    let asks = |columns: &[ColumnInfo]| columns.iter().any(|column| column.column_id() == COLUMN_ID);
-    let own = executor.tbl_scan.as_ref().is_some_and(|scan| asks(&scan.columns))
-        || executor.idx_scan.as_ref().is_some_and(|scan| asks(&scan.columns))
-        || executor.partition_table_scan.as_ref().is_some_and(|scan| asks(&scan.columns));
+    let asks =
+        |columns: &[ColumnInfo]| columns.iter().any(|column| column.column_id() == COLUMN_ID);
+    let own = executor
+        .tbl_scan
+        .as_ref()
+        .is_some_and(|scan| asks(&scan.columns))
+        || executor
+            .idx_scan
+            .as_ref()
+            .is_some_and(|scan| asks(&scan.columns))
+        || executor
+            .partition_table_scan
+            .as_ref()
+            .is_some_and(|scan| asks(&scan.columns));
     own || depth < DEPTH && child(executor).is_some_and(|child| reads_table_id(child, depth + 1))
 }
 
@@ -195,7 +255,10 @@ fn scan_columns(columns: &[ColumnInfo], from_key: bool) -> Vec<Source> {
     let source = |column: &ColumnInfo| {
         let table_id = column.column_id() == COLUMN_ID;
         Source {
-            column: Column { width: Width::of_type(column.tp()), table_id },
+            column: Column {
+                width: Width::of_type(column.tp()),
+                table_id,
+            },
             tagged: table_id && from_key,
         }
     };
@@ -213,8 +276,17 @@ fn project(expr: &Expr, input: &[Source]) -> Result<Source, TraceError> {
 }
 
 fn plain(expr: &Expr) -> Source {
-    let width = expr.field_type.as_ref().map_or(Width::Variable, |field| Width::of_type(field.tp()));
-    Source { column: Column { width, table_id: false }, tagged: false }
+    let width = expr
+        .field_type
+        .as_ref()
+        .map_or(Width::Variable, |field| Width::of_type(field.tp()));
+    Source {
+        column: Column {
+            width,
+            table_id: false,
+        },
+        tagged: false,
+    }
 }
 
 /// Output of an aggregation: the functions' columns, then the groups'.
@@ -222,7 +294,10 @@ fn aggregate(aggregation: &Aggregation, input: &[Source]) -> Result<Vec<Source>,
     let mut output = Vec::new();
     for function in &aggregation.agg_func {
         let kind = function.tp();
-        let argument = function.children.first().and_then(|child| column_of(child, input));
+        let argument = function
+            .children
+            .first()
+            .and_then(|child| column_of(child, input));
         match kind {
             ExprType::Min | ExprType::Max | ExprType::First if argument.is_some() => {
                 output.extend(argument);
@@ -241,8 +316,13 @@ fn aggregate(aggregation: &Aggregation, input: &[Source]) -> Result<Vec<Source>,
     Ok(output)
 }
 
-const COUNT: Source =
-    Source { column: Column { width: Width::Fixed(8), table_id: false }, tagged: false };
+const COUNT: Source = Source {
+    column: Column {
+        width: Width::Fixed(8),
+        table_id: false,
+    },
+    tagged: false,
+};
 
 fn mentions(expr: &Expr, input: &[Source]) -> bool {
     is_tagged_column(expr, input) || expr.children.iter().any(|child| mentions(child, input))
@@ -270,7 +350,11 @@ fn integer(expr: &Expr) -> Option<i64> {
     let bytes = expr.val.as_ref()?.first_chunk::<8>()?;
     let bits = u64::from_be_bytes(*bytes);
     let signed = expr.tp() != ExprType::Uint64;
-    Some(if signed { (bits ^ SIGN) as i64 } else { bits as i64 })
+    Some(if signed {
+        (bits ^ SIGN) as i64
+    } else {
+        bits as i64
+    })
 }
 
 /// Numbers of tipb `ScalarFuncSig` that compare two integers, or one with a list.

@@ -79,7 +79,12 @@ async fn open(
     answers: Answers,
 ) -> Result<Frames, Fault> {
     let channel = connection.store_channel(store_id)?;
-    let Call { tenant, metadata, frames, .. } = call;
+    let Call {
+        tenant,
+        metadata,
+        frames,
+        ..
+    } = call;
     let batch = Arc::new(Batch {
         connection,
         tenant,
@@ -89,17 +94,31 @@ async fn open(
     });
     let metrics = &batch.connection.gateway.metrics;
     let traffic = metrics.traffic(&batch.tenant.name);
-    let counters = Counters { traffic: traffic.clone(), commands: Vec::new() };
-    let requests = Requests { batch: batch.clone(), counters, answers, walker: Walker::new() };
-    let physical = stream::unfold((requests, frames), |(mut requests, mut frames)| async move {
-        let frame = requests.next(&mut frames).await?;
-        Some((frame, (requests, frames)))
-    });
-    let remote = forward::open(channel, PATH, &metadata, physical).await?;
-    let mut responses = Responses { batch, traffic, walker: Walker::new() };
-    let logical = move |frame: Result<Bytes, Status>| {
-        responses.logical(&frame.map_err(Fault::of_storage)?)
+    let counters = Counters {
+        traffic: traffic.clone(),
+        commands: Vec::new(),
     };
+    let requests = Requests {
+        batch: batch.clone(),
+        counters,
+        answers,
+        walker: Walker::new(),
+    };
+    let physical = stream::unfold(
+        (requests, frames),
+        |(mut requests, mut frames)| async move {
+            let frame = requests.next(&mut frames).await?;
+            Some((frame, (requests, frames)))
+        },
+    );
+    let remote = forward::open(channel, PATH, &metadata, physical).await?;
+    let mut responses = Responses {
+        batch,
+        traffic,
+        walker: Walker::new(),
+    };
+    let logical =
+        move |frame: Result<Bytes, Status>| responses.logical(&frame.map_err(Fault::of_storage)?);
     Ok(remote.map(logical).boxed())
 }
 
@@ -164,7 +183,10 @@ impl Requests {
 
     /// Appends one decorated entry, or gives the entry that answers it.
     async fn entry(&mut self, id: u64, entry: &[u8], out: &mut Vec<u8>) -> Result<(), Vec<u8>> {
-        let tag = fields(entry).next().and_then(Result::ok).map_or(0, |field| field.number);
+        let tag = fields(entry)
+            .next()
+            .and_then(Result::ok)
+            .map_or(0, |field| field.number);
         self.counters.count(&self.batch, tag);
         if tag == BROADCAST {
             return Err(response_entry(tag, &[]));
@@ -182,7 +204,9 @@ impl Requests {
                 Err(fault) => return Err(batch.refused(tag, &fault)),
             }
         }
-        batch.remember(id, exchange).map_err(|fault| batch.refused(tag, &fault))
+        batch
+            .remember(id, exchange)
+            .map_err(|fault| batch.refused(tag, &fault))
     }
 }
 
@@ -195,14 +219,18 @@ struct Counters {
 
 impl Counters {
     fn count(&mut self, batch: &Batch, tag: u32) {
-        let Some(command) = batch.request_entry.field(tag) else { return };
+        let Some(command) = batch.request_entry.field(tag) else {
+            return;
+        };
         let index = tag as usize;
         if self.commands.len() <= index {
             self.commands.resize(index + 1, None);
         }
         if let Some(counter) = self.commands.get_mut(index) {
             let metrics = &batch.connection.gateway.metrics;
-            counter.get_or_insert_with(|| metrics.command(&batch.tenant.name, command.name)).inc();
+            counter
+                .get_or_insert_with(|| metrics.command(&batch.tenant.name, command.name))
+                .inc();
         }
     }
 }
@@ -230,7 +258,10 @@ impl Responses {
                 Ok(()) => framed.close(&mut out),
                 Err(fault) => {
                     out.truncate(start);
-                    let tag = fields(entry).next().and_then(Result::ok).map_or(0, |f| f.number);
+                    let tag = fields(entry)
+                        .next()
+                        .and_then(Result::ok)
+                        .map_or(0, |f| f.number);
                     put_bytes_field(ENTRIES, &self.batch.refused(tag, &fault), &mut out);
                 }
             }
@@ -244,11 +275,17 @@ impl Responses {
 impl Batch {
     fn scope(&self) -> Scope<'_> {
         let metrics = &self.connection.gateway.metrics;
-        Scope { keyspace: &self.tenant.keyspace, metrics }
+        Scope {
+            keyspace: &self.tenant.keyspace,
+            metrics,
+        }
     }
 
     fn count(&self, fault: &Fault) {
-        self.connection.gateway.metrics.fault(&self.tenant.name, fault);
+        self.connection
+            .gateway
+            .metrics
+            .fault(&self.tenant.name, fault);
     }
 
     fn remember(&self, id: u64, exchange: Exchange) -> Result<(), Fault> {
@@ -257,7 +294,9 @@ impl Batch {
         }
         let mut exchanges = self.exchanges.lock();
         if exchanges.len() >= REMEMBERED {
-            return Err(Fault::Refused("too many requests in flight on one stream".to_owned()));
+            return Err(Fault::Refused(
+                "too many requests in flight on one stream".to_owned(),
+            ));
         }
         exchanges.insert(id, exchange);
         Ok(())
@@ -265,7 +304,11 @@ impl Batch {
 
     fn exchange_of(&self, id: u64) -> Exchange {
         let mut exchanges = self.exchanges.lock();
-        if exchanges.is_empty() { Exchange::default() } else { exchanges.remove(&id).unwrap_or_default() }
+        if exchanges.is_empty() {
+            Exchange::default()
+        } else {
+            exchanges.remove(&id).unwrap_or_default()
+        }
     }
 
     /// The entry that answers a refused request. An empty one for a command that has no answer
@@ -279,7 +322,9 @@ impl Batch {
 
     fn epoch_not_match(&self, tag: u32) -> Vec<u8> {
         let answer = self.response_entry.field(tag).and_then(|field| field.child);
-        answer.map_or_else(Vec::new, |answer| response_entry(tag, &refusal::epoch_not_match(answer)))
+        answer.map_or_else(Vec::new, |answer| {
+            response_entry(tag, &refusal::epoch_not_match(answer))
+        })
     }
 }
 
@@ -294,14 +339,20 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     fn read(frame: &'a [u8], rest: &[u32]) -> Result<Frame<'a>, Fault> {
         let bad = |why: &str| Fault::BadRequest(format!("a BatchCommands frame {why}"));
-        let mut parts = Frame { entries: Vec::new(), ids: Vec::new(), rest: Vec::new() };
+        let mut parts = Frame {
+            entries: Vec::new(),
+            ids: Vec::new(),
+            rest: Vec::new(),
+        };
         for field in fields(frame) {
             let field = field.map_err(|malformed| bad(&malformed.to_string()))?;
             match (field.number, field.value) {
                 (ENTRIES, Value::Len(entry)) => parts.entries.push(entry),
                 (IDS, Value::Len(packed)) => {
                     for id in packed_varints(packed) {
-                        parts.ids.push(id.map_err(|malformed| bad(&malformed.to_string()))?);
+                        parts
+                            .ids
+                            .push(id.map_err(|malformed| bad(&malformed.to_string()))?);
                     }
                 }
                 (IDS, Value::Varint(id)) => parts.ids.push(id),

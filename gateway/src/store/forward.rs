@@ -30,15 +30,30 @@ pub(super) async fn serve(
 ) -> Result<Response<Frames>, Fault> {
     let message = call.message().await?;
     let gateway = &connection.gateway;
-    gateway.metrics.traffic(&call.tenant.name).received.inc_by(message.len() as u64);
-    let scope = Scope { keyspace: &call.tenant.keyspace, metrics: &gateway.metrics };
+    gateway
+        .metrics
+        .traffic(&call.tenant.name)
+        .received
+        .inc_by(message.len() as u64);
+    let scope = Scope {
+        keyspace: &call.tenant.keyspace,
+        metrics: &gateway.metrics,
+    };
     let mut physical = Vec::with_capacity(message.len() + 64);
     let mut walker = Walker::new();
-    let exchange = decorate(&mut walker, scope, call.rpc.request, &message, &mut physical)?;
+    let exchange = decorate(
+        &mut walker,
+        scope,
+        call.rpc.request,
+        &message,
+        &mut physical,
+    )?;
     if let Some(region) = exchange.bounded_by_region
         && !is_inside(connection, &call.tenant, region).await?
     {
-        return Ok(unary_bytes(refusal::epoch_not_match(call.rpc.response).into()));
+        return Ok(unary_bytes(
+            refusal::epoch_not_match(call.rpc.response).into(),
+        ));
     }
     let channel = connection.store_channel(store_id)?;
     let frames = futures::stream::once(async move { Bytes::from(physical) });
@@ -53,7 +68,11 @@ pub(super) async fn is_inside(
     region: RegionRef,
 ) -> Result<bool, Fault> {
     let epoch = (region.conf_ver, region.version);
-    connection.gateway.regions.inside(tenant, region.id, epoch).await
+    connection
+        .gateway
+        .regions
+        .inside(tenant, region.id, epoch)
+        .await
 }
 
 /// Opens a call to a store.
@@ -68,7 +87,10 @@ where
 {
     // What a store sends is bounded by what the tenant asked it for and by flow control.
     let mut client = Grpc::new(channel).max_decoding_message_size(usize::MAX);
-    client.ready().await.map_err(|fault| Fault::of_storage(Status::from_error(fault.into())))?;
+    client
+        .ready()
+        .await
+        .map_err(|fault| Fault::of_storage(Status::from_error(fault.into())))?;
     let mut request = Request::new(frames);
     if let Some(deadline) = metadata.get(DEADLINE) {
         request.metadata_mut().insert(DEADLINE, deadline.clone());
@@ -90,13 +112,23 @@ fn undecorated(
         let answer = answer.map_err(Fault::of_storage)?;
         traffic.sent.inc_by(answer.len() as u64);
         let metrics = &connection.gateway.metrics;
-        let scope = Scope { keyspace: &call.tenant.keyspace, metrics };
+        let scope = Scope {
+            keyspace: &call.tenant.keyspace,
+            metrics,
+        };
         let mut logical = Vec::with_capacity(answer.len());
-        undecorate(&mut walker, scope, &exchange, call.rpc.response, &answer, &mut logical)
-            .map_err(|fault| {
-                metrics.fault(&call.tenant.name, &fault);
-                Status::from(fault)
-            })?;
+        undecorate(
+            &mut walker,
+            scope,
+            &exchange,
+            call.rpc.response,
+            &answer,
+            &mut logical,
+        )
+        .map_err(|fault| {
+            metrics.fault(&call.tenant.name, &fault);
+            Status::from(fault)
+        })?;
         Ok(Bytes::from(logical))
     });
     Response::new(frames.boxed())

@@ -40,10 +40,16 @@ pub(super) fn epoch_not_match(answer: &'static Message) -> Vec<u8> {
 
 fn field_of_type(message: &'static Message, name: &str) -> Option<u32> {
     let is_type = |field: &&mesh_proto::Field| field.child.is_some_and(|child| child.name == name);
-    message.fields.iter().find(is_type).map(|field| field.number)
+    message
+        .fields
+        .iter()
+        .find(is_type)
+        .map(|field| field.number)
 }
 
 fn error_text(message: &'static Message) -> Option<u32> {
-    let field = message.field_named("other_error").or_else(|| message.field_named("error"))?;
+    let field = message
+        .field_named("other_error")
+        .or_else(|| message.field_named("error"))?;
     Some(field.number)
 }

@@ -32,7 +32,9 @@ impl Undecorator<'_> {
         let mut hash = 0;
         let mut keys: Vec<&[u8]> = Vec::new();
         for field in fields(body) {
-            let Ok(field) = field else { return Err(malformed.into()) };
+            let Ok(field) = field else {
+                return Err(malformed.into());
+            };
             match (field.number, field.bytes()) {
                 (KEY_HASH, None) => hash = field.varint().unwrap_or(0),
                 (DEADLOCK_KEY | LOCK_KEY, Some(key)) => keys.push(key),
@@ -40,7 +42,9 @@ impl Undecorator<'_> {
                 _ => {}
             }
         }
-        let key = keys.into_iter().find(|key| farmhash::fingerprint64(key) == hash);
+        let key = keys
+            .into_iter()
+            .find(|key| farmhash::fingerprint64(key) == hash);
         let hash = key.map_or(Ok(0), |key| logical_hash(self.keyspace, key))?;
         nested.rewrite_with(body, &[(KEY_HASH, Edit::Varint(hash))], self, out)
     }
@@ -63,5 +67,8 @@ impl Undecorator<'_> {
 }
 
 fn entry_key(entry: &[u8]) -> Option<&[u8]> {
-    fields(entry).flatten().find(|field| field.number == ENTRY_KEY).and_then(|field| field.bytes())
+    fields(entry)
+        .flatten()
+        .find(|field| field.number == ENTRY_KEY)
+        .and_then(|field| field.bytes())
 }

@@ -55,7 +55,11 @@ pub fn undecorate(
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let Scope { keyspace, metrics } = scope;
-    let mut map = Undecorator { keyspace, metrics, exchange };
+    let mut map = Undecorator {
+        keyspace,
+        metrics,
+        exchange,
+    };
     let _ = walker.rewrite(message, body, &mut map, out)?;
     Ok(())
 }
@@ -80,7 +84,8 @@ impl KeyMap for Undecorator<'_> {
         key: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Verdict, UndecorateError> {
-        self.keyspace.decode_key(form_of(form)?, PhysicalKey(key), out)?;
+        self.keyspace
+            .decode_key(form_of(form)?, PhysicalKey(key), out)?;
         Ok(Verdict::Keep)
     }
 

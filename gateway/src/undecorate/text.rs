@@ -38,25 +38,37 @@ pub fn scrub(text: &[u8], out: &mut Vec<u8>) {
 }
 
 fn hex_run(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count()
+    text.iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count()
 }
 
 /// Length of `[1, 2, 3]` at the head of `text`, 0 when it is something else.
 fn number_list(text: &[u8]) -> usize {
     let inner = text.iter().skip(1);
-    let length = inner.take_while(|byte| matches!(byte, b'0'..=b'9' | b',' | b' ')).count();
+    let length = inner
+        .take_while(|byte| matches!(byte, b'0'..=b'9' | b',' | b' '))
+        .count();
     let digits = text.iter().skip(1).take(length).any(u8::is_ascii_digit);
-    if digits && text.get(length + 1) == Some(&b']') { length + 2 } else { 0 }
+    if digits && text.get(length + 1) == Some(&b']') {
+        length + 2
+    } else {
+        0
+    }
 }
 
 /// Length of a run that starts with a backslash escape: the escapes and the printable bytes of the
 /// same quoted key between them, up to a space or quote.
 fn escapes(text: &[u8]) -> usize {
-    let escape = text.get(1).is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'x' | b'u'));
+    let escape = text
+        .get(1)
+        .is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'x' | b'u'));
     if !escape {
         return 0;
     }
-    text.iter().take_while(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b',' | b')')).count()
+    text.iter()
+        .take_while(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b',' | b')'))
+        .count()
 }
 
 #[cfg(test)]
@@ -71,7 +83,11 @@ mod tests {
 
     #[test]
     fn phrases_that_clients_match_on_stay() {
-        for phrase in ["Deadline is exceeded", "start_ts 450123456789 is too large: max-ts", "[32] x"] {
+        for phrase in [
+            "Deadline is exceeded",
+            "start_ts 450123456789 is too large: max-ts",
+            "[32] x",
+        ] {
             assert!(!scrubbed(phrase).is_empty());
         }
         assert_eq!(scrubbed("Deadline is exceeded"), "Deadline is exceeded");

@@ -25,7 +25,11 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// [`Fault::Unavailable`] when the address can't be parsed.
 pub fn channel(address: &str) -> Result<Channel, Fault> {
-    let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let url = if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("http://{address}")
+    };
     let endpoint = Endpoint::from_shared(url)
         .map_err(|_| Fault::Unavailable(format!("address {address:?} is not host:port")))?
         .connect_timeout(CONNECT_TIMEOUT)

@@ -47,7 +47,11 @@ pub struct Leader {
 impl Pd {
     /// A client of the PD behind one of `endpoints` (`host:port`). Connects at first use.
     pub fn new(endpoints: Vec<String>) -> Pd {
-        Pd { endpoints, leader: ArcSwapOption::empty(), finding: Mutex::new(()) }
+        Pd {
+            endpoints,
+            leader: ArcSwapOption::empty(),
+            finding: Mutex::new(()),
+        }
     }
 
     /// The leader, found when it is not known.
@@ -81,7 +85,10 @@ impl Pd {
     /// As [`Pd::leader`].
     pub async fn header(&self) -> Result<Option<pdpb::RequestHeader>, Fault> {
         let cluster_id = self.leader().await?.cluster_id;
-        Ok(Some(pdpb::RequestHeader { cluster_id, ..Default::default() }))
+        Ok(Some(pdpb::RequestHeader {
+            cluster_id,
+            ..Default::default()
+        }))
     }
 
     /// Unary call to the leader, tried again while PD has none. Only for calls that are safe to
@@ -94,7 +101,9 @@ impl Pd {
         path: &'static str,
         request: &Q,
     ) -> Result<A, Fault> {
-        let answer = self.call_bytes(path, request.encode_to_vec().into()).await?;
+        let answer = self
+            .call_bytes(path, request.encode_to_vec().into())
+            .await?;
         A::decode(answer).map_err(|fault| Fault::BadAnswer(format!("{path}: {fault}")))
     }
 
@@ -144,7 +153,10 @@ impl Pd {
         let leader = self.leader().await?;
         let mut client = Grpc::new(leader.channel.clone()).max_decoding_message_size(usize::MAX);
         let opened = async {
-            client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+            client
+                .ready()
+                .await
+                .map_err(|fault| Status::unavailable(fault.to_string()))?;
             let path = PathAndQuery::from_static(path);
             client.streaming(Request::new(frames), path, RawCodec).await
         };
@@ -189,7 +201,10 @@ fn leader_is_gone(status: &Status) -> bool {
 
 async fn unary(leader: &Leader, path: &'static str, request: Bytes) -> Result<Bytes, Status> {
     let mut client = Grpc::new(leader.channel.clone()).max_decoding_message_size(usize::MAX);
-    client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+    client
+        .ready()
+        .await
+        .map_err(|fault| Status::unavailable(fault.to_string()))?;
     let mut request = Request::new(request);
     request.set_timeout(CALL_TIMEOUT);
     let path = PathAndQuery::from_static(path);
@@ -203,7 +218,10 @@ async fn unary(leader: &Leader, path: &'static str, request: Bytes) -> Result<By
 async fn members(endpoint: &str) -> Result<Leader, Fault> {
     let mut client = Grpc::new(channel(endpoint)?);
     let call = async {
-        client.ready().await.map_err(|fault| Status::unavailable(fault.to_string()))?;
+        client
+            .ready()
+            .await
+            .map_err(|fault| Status::unavailable(fault.to_string()))?;
         let request = Request::new(Bytes::new());
         let path = PathAndQuery::from_static("/pdpb.PD/GetMembers");
         client.unary(request, path, RawCodec).await
@@ -221,9 +239,17 @@ fn leader_of(answer: &pdpb::GetMembersResponse) -> Result<Leader, Fault> {
     let none = || Fault::Unavailable("PD knows no leader".to_owned());
     let leader = answer.leader.as_ref().ok_or_else(none)?;
     let url = leader.client_urls.first().ok_or_else(none)?.clone();
-    let others = answer.members.iter().filter_map(|member| member.client_urls.first());
+    let others = answer
+        .members
+        .iter()
+        .filter_map(|member| member.client_urls.first());
     let mut member_urls = vec![url.clone()];
     member_urls.extend(others.filter(|other| **other != url).cloned());
     let cluster_id = answer.header.as_ref().map_or(0, |header| header.cluster_id);
-    Ok(Leader { cluster_id, channel: channel(&url)?, url, member_urls })
+    Ok(Leader {
+        cluster_id,
+        channel: channel(&url)?,
+        url,
+        member_urls,
+    })
 }

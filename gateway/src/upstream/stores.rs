@@ -35,7 +35,11 @@ pub struct Stores {
 impl Stores {
     /// An empty list; filled by [`Stores::refresh`] and [`Stores::follow`].
     pub fn new(pd: Arc<Pd>) -> Stores {
-        Stores { pd, table: ArcSwap::default(), changed: Notify::new() }
+        Stores {
+            pd,
+            table: ArcSwap::default(),
+            changed: Notify::new(),
+        }
     }
 
     /// The stores as last seen.
@@ -45,7 +49,10 @@ impl Stores {
 
     /// Address of a store as last seen.
     pub fn address(&self, id: u64) -> Option<String> {
-        self.table.load().get(&id).map(|store| store.address.clone())
+        self.table
+            .load()
+            .get(&id)
+            .map(|store| store.address.clone())
     }
 
     /// Ends when the list changes.
@@ -68,7 +75,16 @@ impl Stores {
             .stores
             .into_iter()
             .filter(|store| !is_tiflash(store))
-            .map(|store| (store.id, Store { id: store.id, address: store.address, version: store.version }))
+            .map(|store| {
+                (
+                    store.id,
+                    Store {
+                        id: store.id,
+                        address: store.address,
+                        version: store.version,
+                    },
+                )
+            })
             .collect();
         if **self.table.load() != table {
             self.table.store(Arc::new(table));
@@ -91,5 +107,8 @@ impl Stores {
 /// Whether a store is a TiFlash node, which reads table ids and schemas that it would not find
 /// under a tenant's keys.
 pub fn is_tiflash(store: &metapb::Store) -> bool {
-    store.labels.iter().any(|label| label.key == "engine" && label.value.starts_with("tiflash"))
+    store
+        .labels
+        .iter()
+        .any(|label| label.key == "engine" && label.value.starts_with("tiflash"))
 }
