@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/pingcap/kvproto/pkg/tikvpb"
@@ -82,8 +83,9 @@ func (s *service) receiveBatches(ctx context.Context, stream tikvpb.Tikv_BatchCo
 	}
 }
 
-// answer serves one command of a batch. What fails or isn't known is answered
-// without content: the client then fails the one request instead of waiting.
+// answer serves one command of a batch. What isn't known, or can't say that it
+// failed, is answered without content: the client then fails the one request
+// instead of waiting.
 func (s *service) answer(ctx context.Context, req *batchReq) *batchResp {
 	resp, err := s.dispatch(ctx, req)
 	if err != nil {
@@ -95,13 +97,23 @@ func (s *service) answer(ctx context.Context, req *batchReq) *batchResp {
 	return resp
 }
 
-// serveOne calls a method and wraps its answer.
+// serveOne calls a method and wraps its answer, or the failure as an answer.
 func serveOne[Req, Resp any](
 	ctx context.Context, req Req, call func(context.Context, Req) (Resp, error), wrap func(Resp) *batchResp,
 ) (*batchResp, error) {
-	resp, err := call(ctx, req)
-	if err != nil {
-		return nil, err
+	resp, err := attempt(ctx, req, call)
+	if err == nil {
+		return wrap(resp), nil
 	}
-	return wrap(resp), nil
+	if resp, ok := faultOf[Resp](err.Error()); ok {
+		log.Warn("a command of a batch failed", zap.Error(err))
+		return wrap(resp), nil
+	}
+	return nil, err
+}
+
+// attempt calls a method that may panic.
+func attempt[Req, Resp any](ctx context.Context, req Req, call func(context.Context, Req) (Resp, error)) (resp Resp, err error) {
+	defer rescue(fmt.Sprintf("%T", req), &err)
+	return call(ctx, req)
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/dgryski/go-farm"
 	"github.com/pingcap/badger"
 	"github.com/pingcap/badger/y"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/tikv/kverrors"
 	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/tikv/mvcc"
 )
 
@@ -63,7 +65,8 @@ func (s *service) rollBackLocks(start, end []byte) error {
 		batch.Rollback(lock.key, true)
 		err := s.writer.Write(batch)
 		s.regions.latches.release(latch)
-		if err != nil {
+		var committed kverrors.ErrAlreadyCommitted
+		if err != nil && !errors.As(err, &committed) {
 			return err
 		}
 	}

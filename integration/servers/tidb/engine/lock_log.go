@@ -153,31 +153,13 @@ func (l *lockLog) restore(db *badger.DB, memory *lockstore.MemStore) error {
 	var stale []lockChange
 	for key, encoded := range l.held {
 		lock := mvcc.DecodeLock(encoded)
-		if settled(db, []byte(key), lock.StartTS) {
+		if outcomeOn(db, []byte(key), lock.StartTS).ended() {
 			stale = append(stale, lockChange{key: []byte(key)})
 			continue
 		}
 		memory.Put([]byte(key), encoded)
 	}
 	return l.append(stale)
-}
-
-// settled says whether the transaction has been committed or rolled back on key.
-func settled(db *badger.DB, key []byte, startTS uint64) bool {
-	found := false
-	scanVersions(db, key, append(bytes.Clone(key), 0), func(v version) bool {
-		found = v.kind() == kindData && v.meta.StartTS() == startTS
-		return !found
-	})
-	if found {
-		return true
-	}
-	status := mvcc.EncodeExtraTxnStatusKey(key, startTS)
-	scanVersions(db, status, append(bytes.Clone(status), 0), func(v version) bool {
-		found = true
-		return false
-	})
-	return found
 }
 
 func (l *lockLog) close() {

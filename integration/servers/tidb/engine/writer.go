@@ -50,13 +50,17 @@ func (w *writer) NewWriteBatch(startTS, commitTS uint64, ctx *kvrpcpb.Context) m
 }
 
 // Write applies a batch: new locks to the log, entries to the database, locks to
-// memory, and last the removed locks to the log.
+// memory, and last the removed locks to the log. Batches of a transaction that
+// has ended are refused.
 func (w *writer) Write(batch mvcc.WriteBatch) error {
 	b := batch.(*writeBatch)
 	for _, c := range b.locked {
 		if size := len(c.key) + len(c.lock); size > w.bundle.LockStore.MaxEntrySize() {
 			return fmt.Errorf("a lock of %d bytes is too large for the engine", size)
 		}
+	}
+	if err := w.refuseLate(b); err != nil {
+		return err
 	}
 	if err := w.locks.append(b.locked); err != nil {
 		return err
@@ -106,6 +110,8 @@ type writeBatch struct {
 	entries           []*badger.Entry
 	locked            []lockChange
 	unlocked          []lockChange
+	// committed and rolledBack are the keys on which the transaction ends.
+	committed, rolledBack [][]byte
 }
 
 func (b *writeBatch) lock(key []byte, lock *mvcc.Lock) {
@@ -126,13 +132,15 @@ func (b *writeBatch) PessimisticLock(key []byte, lock *mvcc.Lock) { b.lock(key, 
 func (b *writeBatch) PessimisticRollback(key []byte) { b.unlock(key) }
 
 // Commit turns a lock into what it announced. A key that was only locked keeps
-// nothing, but on the primary key the end of the transaction is recorded.
+// nothing, but where others look for the end of the transaction it is recorded:
+// on the primary key and, if it commits asynchronously, on all.
 func (b *writeBatch) Commit(key []byte, lock *mvcc.Lock) {
 	b.unlock(key)
+	b.committed = append(b.committed, key)
 	switch kvrpcpb.Op(lock.Op) {
 	case kvrpcpb.Op_PessimisticLock:
 	case kvrpcpb.Op_Lock:
-		if bytes.Equal(key, lock.Primary) {
+		if lock.UseAsyncCommit || bytes.Equal(key, lock.Primary) {
 			b.record(key, b.commitTS)
 		}
 	default:
@@ -145,6 +153,7 @@ func (b *writeBatch) Commit(key []byte, lock *mvcc.Lock) {
 
 // Rollback records that the transaction is rolled back on a key.
 func (b *writeBatch) Rollback(key []byte, deleteLock bool) {
+	b.rolledBack = append(b.rolledBack, key)
 	b.record(key, 0)
 	if deleteLock {
 		b.unlock(key)
