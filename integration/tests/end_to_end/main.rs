@@ -8,9 +8,11 @@
 )]
 
 mod background;
+mod badinput;
 mod corpus;
 mod destroy;
 mod isolation;
+mod playground;
 mod rawrpc;
 mod regions;
 mod restart;

@@ -14,7 +14,7 @@ macro_rules! scripts {
     ($($name:ident),* $(,)?) => {$(
         #[test]
         fn $name() {
-            compare(stringify!($name), include_str!(concat!("../../corpus/", stringify!($name), ".sql")));
+            compare(stringify!($name), include_str!(concat!("../../../corpus/", stringify!($name), ".sql")));
         }
     )*};
 }
