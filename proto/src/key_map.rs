@@ -219,6 +219,13 @@ pub trait KeyMap: Sized {
         Err(unhandled(at))
     }
 
+    /// Whether [`Self::hook`] has anything to say about this hook's messages; if not, they are walked
+    /// by their table like any other, which is quicker than a hook that only passes them on.
+    fn wants(&self, hook: Hook) -> bool {
+        let _ = hook;
+        true
+    }
+
     /// A message whose fields decide about each other. `nested` walks it, or parts of it, by the
     /// tables; what is appended to `out` becomes the message's body.
     ///

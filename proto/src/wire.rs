@@ -248,9 +248,18 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn len(&mut self) -> Result<usize, Malformed> {
         let start = self.pos;
-        let first = self.byte()?;
-        if first < 0x80 && usize::from(first) <= self.bytes.len() - self.pos {
-            return Ok(usize::from(first));
+        let first = usize::from(self.byte()?);
+        let mut len = first;
+        if first >= 0x80 {
+            let second = self.bytes.get(self.pos).copied().map_or(0, usize::from);
+            if second.wrapping_sub(1) >= 0x7f {
+                return self.long_len(start);
+            }
+            len = (first & 0x7f) | (second << 7);
+            self.pos += 1;
+        }
+        if len <= self.bytes.len() - self.pos {
+            return Ok(len);
         }
         self.long_len(start)
     }
@@ -278,31 +287,11 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Steps over a varint: eight bytes at a look, since most numbers in a context are long ones.
-    #[inline(always)]
-    fn skip_varint(&mut self) -> Result<(), Malformed> {
-        let rest = self.bytes.get(self.pos..).unwrap_or_default();
-        let Some(word) = rest.first_chunk::<8>() else {
-            return self.varint().map(|_| ());
-        };
-        let ends = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
-        if ends != 0 {
-            self.pos += (ends.trailing_zeros() / 8) as usize + 1;
-            return Ok(());
-        }
-        // Timestamps take nine bytes.
-        if rest.get(8).is_some_and(|ninth| *ninth < 0x80) {
-            self.pos += 9;
-            return Ok(());
-        }
-        self.varint().map(|_| ())
-    }
-
     /// Steps over a value of the given wire type.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn skip(&mut self, wire: u32) -> Result<(), Malformed> {
         match wire {
-            0 => self.skip_varint(),
+            0 => self.varint().map(|_| ()),
             2 => {
                 let len = self.len()?;
                 self.advance(len)

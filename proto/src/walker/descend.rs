@@ -40,13 +40,19 @@ pub(super) struct Spot<'c, 's> {
 
 impl<'s, M: KeyMap> Session<'s, '_, M> {
     /// Walks the body of one message.
+    #[inline]
     pub(super) fn message(&mut self, level: &Level<'_>) -> Walked<M> {
         if level.depth > MAX_DEPTH {
             return Err(fault(level.table, None, Fault::TooDeep));
         }
-        let Some(range) = &level.table.range else {
-            return self.fields(level, None);
-        };
+        match &level.table.range {
+            Some(range) => self.ranged(level, range),
+            None => self.fields(level, None),
+        }
+    }
+
+    #[inline(never)]
+    fn ranged(&mut self, level: &Level<'_>, range: &RangeFields) -> Walked<M> {
         let mut bounds = self.walker.bounds.pop().unwrap_or_default();
         let flow = match self.bounds(level, range, &mut bounds) {
             Ok(Verdict::Drop) => Ok(Flow::Dropped),
@@ -58,11 +64,18 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         flow
     }
 
+    #[inline(never)]
     fn fields(&mut self, level: &Level<'_>, bounds: Option<&Bounds>) -> Walked<M> {
         let table = level.table;
         let mut cursor = self.cursor(level.start, level.end);
         let mut seen = 0_u64;
-        while !cursor.done() {
+        loop {
+            if level.edits.is_empty() {
+                (cursor.pos, seen) = check::skim(cursor.bytes, cursor.pos, table, seen);
+            }
+            if cursor.done() {
+                break;
+            }
             let tag_at = cursor.pos;
             let tag = cursor.tag().map_err(|error| malformed(table, error))?;
             let Some(field) = table.field(tag.number) else {
@@ -74,13 +87,6 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             }
             if seen & field.exclusive != 0 {
                 return Err(twice(table, field, seen));
-            }
-            if field.step == Step::Copy && level.edits.is_empty() {
-                seen |= field.bit;
-                cursor
-                    .skip(tag.wire)
-                    .map_err(|error| malformed(table, error))?;
-                continue;
             }
             let mut spot = Spot {
                 table,
@@ -108,6 +114,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         Ok(Flow::Kept)
     }
 
+    #[inline(always)]
     fn field(
         &mut self,
         spot: &mut Spot<'_, 's>,
@@ -181,7 +188,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             listed,
             edits: &[],
         };
-        let flow = match child.hook.filter(|_| !self.unhooked(child)) {
+        let flow = match self.wanted_hook(child) {
             Some(hook) => self.hook(&inner, hook)?,
             None => self.message(&inner)?,
         };
@@ -279,6 +286,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
     }
 
     /// Ends that were not on the wire go to the end of the message.
+    #[inline(never)]
     fn add_bounds(&mut self, level: &Level<'_>, range: &RangeFields, bounds: &Bounds, seen: u64) {
         for (number, value) in [(range.start, &bounds.start), (range.end, &bounds.end)] {
             let absent = level

@@ -14,6 +14,8 @@ use crate::{
 
 impl<'s, M: KeyMap> Session<'s, '_, M> {
     /// A field whose value the key map decides.
+    // Kept out of the loop over fields, whose stack frame it would make large.
+    #[inline(never)]
     pub(super) fn edit(&mut self, spot: &mut Spot<'_, 's>, bounds: Option<&Bounds>) -> Walked<M> {
         match spot.field.class {
             Class::RawKey => self.bytes(spot, |map, at, key, out| map.key(at, Form::Raw, key, out)),
@@ -182,6 +184,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
     }
 
     /// A field about which a hook decided.
+    #[inline(never)]
     pub(super) fn overridden(
         &mut self,
         spot: &mut Spot<'_, 's>,
@@ -217,6 +220,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
     }
 
     /// Overrides of fields that were not on the wire.
+    #[inline(never)]
     pub(super) fn add_edits(&mut self, level: &Level<'_>, seen: u64) {
         for (number, edit) in level.edits {
             if level

@@ -14,6 +14,7 @@ use crate::{
 
 impl<'s, M: KeyMap> Session<'s, '_, M> {
     /// Packed numbers are opaque, but must be numbers.
+    #[inline(never)]
     pub(super) fn numbers(&mut self, spot: &mut Spot<'_, 's>) -> Walked<M> {
         let walked = check::numbers(spot.cursor, spot.wire, spot.field.wire);
         walked.map_err(|error| fault(spot.table, Some(spot.field), Fault::Malformed(error)))?;

@@ -93,10 +93,9 @@ impl<'s, 'w, M: KeyMap> Session<'s, 'w, M> {
         level: &Level<'_>,
         hooked: bool,
     ) -> Result<Outcome, WalkError<M::Error>> {
-        let flow = match level
-            .table
-            .hook
-            .filter(|_| hooked && !self.unhooked(level.table))
+        let flow = match Some(level.table)
+            .filter(|_| hooked)
+            .and_then(|table| self.wanted_hook(table))
         {
             Some(hook) => self.top_hook(level, hook)?,
             None => self.message(level)?,
@@ -113,10 +112,12 @@ impl<'s, 'w, M: KeyMap> Session<'s, 'w, M> {
         })
     }
 
-    /// A mutation run switched the message's hook off.
+    /// The hook that is to see the message, if any.
     #[inline]
-    pub(super) fn unhooked(&self, table: &'static Message) -> bool {
-        self.mutated && mutation::hook_off(table)
+    pub(super) fn wanted_hook(&self, table: &'static Message) -> Option<Hook> {
+        let hook = table.hook?;
+        let off = self.mutated && mutation::hook_off(table);
+        (!off && self.map.wants(hook)).then_some(hook)
     }
 
     #[inline]

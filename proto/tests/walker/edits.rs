@@ -332,3 +332,49 @@ fn the_top_messages_own_hook_runs_too() {
         mesh_proto::rewrite(table("Choice"), &choice.encode_to_vec(), &mut map, &mut out).unwrap();
     assert_eq!(out, [0x08, 0x05]);
 }
+
+#[test]
+fn a_hook_that_is_not_wanted_leaves_its_message_to_the_table() {
+    struct Unwanted;
+    impl KeyMap for Unwanted {
+        type Error = Unhandled;
+
+        fn key(
+            &mut self,
+            _: At,
+            _: Form,
+            key: &[u8],
+            out: &mut Vec<u8>,
+        ) -> Result<Verdict, Unhandled> {
+            out.extend(key.iter().rev());
+            Ok(Verdict::Keep)
+        }
+
+        fn range(&mut self, _: At, _: Range<'_>, _: &mut Bounds) -> Result<Verdict, Unhandled> {
+            Ok(Verdict::Same)
+        }
+
+        fn wants(&self, _: Hook) -> bool {
+            false
+        }
+    }
+    let mut out = Vec::new();
+    let _ = mesh_proto::rewrite(
+        table("Answer"),
+        &with_choice().encode_to_vec(),
+        &mut Unwanted,
+        &mut out,
+    )
+    .unwrap();
+    let choice = pb::Choice {
+        key: "yek".into(),
+        ..with_choice().choice.unwrap()
+    };
+    assert_eq!(
+        pb::Answer::decode(&out[..]).unwrap(),
+        pb::Answer {
+            choice: Some(choice),
+            ..with_choice()
+        }
+    );
+}
