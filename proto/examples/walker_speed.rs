@@ -1,5 +1,5 @@
 //! A quick figure while tuning the walker: BatchCommands frames of about 1 KiB, ours against
-//! decode–map–encode. Published figures come from `bench-mesh`.
+//! decode–map–encode. Takes the number of calls per round. Published figures come from `bench-mesh`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::{fs, hint::black_box, time::Instant};
@@ -166,7 +166,9 @@ fn cpu_seconds(since: Instant) -> f64 {
 /// Median nanoseconds of a call, over rounds of many calls.
 fn time(mut call: impl FnMut()) -> f64 {
     let rounds = 7;
-    let calls = 200_000;
+    let calls = std::env::args()
+        .nth(1)
+        .map_or(200_000, |text| text.parse().unwrap());
     let mut figures: Vec<f64> = (0..rounds)
         .map(|_| {
             let since = Instant::now();
