@@ -7,6 +7,7 @@
 //! - every wait is bounded and says what it waited for.
 
 pub mod admin;
+pub mod bench;
 pub mod dump;
 pub mod endpoints;
 pub mod eventually;
