@@ -4,7 +4,7 @@
 mod coprocessor;
 mod keyless;
 
-use mesh_keyspace::{KeyError, Keyspace, LogicalKey, Parts};
+use mesh_keyspace::{KeyError, Keyspace, LogicalKey, Mode, Parts};
 use mesh_proto::{
     At, Bounds, Form, Hook, KeyMap, Message, Nested, Range, Unhandled, Unknown, Verdict, WalkError,
     Walker,
@@ -131,6 +131,11 @@ impl KeyMap for Decorator<'_> {
         Ok(self.keyspace.encode_table_id(id).unwrap_or(id))
     }
 
+    /// In `table` mode a context is what its table says; the other modes set fields of their own.
+    fn wants(&self, hook: Hook) -> bool {
+        hook != Hook::Context || self.keyspace.mode() != Mode::Table
+    }
+
     fn hook(
         &mut self,
         hook: Hook,
@@ -152,7 +157,6 @@ impl KeyMap for Decorator<'_> {
                 self.one_part_only(body)?;
                 nested.rewrite(body, self, out)
             }
-            Hook::Context => nested.rewrite(body, self, out),
             other => Err(DecorateError::from(Unhandled::Hook(other)).into()),
         }
     }
