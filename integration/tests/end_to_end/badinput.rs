@@ -37,8 +37,9 @@ fn bad_input_is_refused_and_the_neighbour_does_not_notice() {
             garbage(&address).await;
             let silent = half_open(&address).await;
             calls(&address).await;
+            wrong_content_type(&address).await;
             still_serves(&mut beta).await;
-            drop(silent);
+            closed_in_time(silent).await;
         }
         wrong_port(&stack).await;
         unknown_tenant(&stack).await;
@@ -118,6 +119,75 @@ async fn half_open(address: &str) -> Vec<TcpStream> {
         sockets.push(socket);
     }
     sockets
+}
+
+/// The gateway doesn't wait for ever for a first byte. (Those that began and stopped are bounded by
+/// the tenant's number of connections alone.)
+async fn closed_in_time(silent: Vec<TcpStream>) {
+    for mut socket in silent.into_iter().skip(1).step_by(2) {
+        let mut rest = Vec::new();
+        let read = socket.read_to_end(&mut rest);
+        let ended = tokio::time::timeout(Duration::from_secs(60), read).await;
+        assert!(
+            ended.is_ok(),
+            "a silent connection is still open after a minute"
+        );
+    }
+}
+
+/// HTTP/2 that isn't gRPC: answered on its stream, and the connection goes on.
+async fn wrong_content_type(address: &str) {
+    let headers = http2_headers("/tikvpb.Tikv/KvGet", "text/plain");
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .unwrap();
+    socket.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+    socket
+        .write_all(&frame(1, 0b101, 1, &headers))
+        .await
+        .unwrap();
+    let answered = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let mut head = [0_u8; 9];
+            socket
+                .read_exact(&mut head)
+                .await
+                .expect("the connection goes on");
+            let length =
+                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            socket
+                .read_exact(&mut vec![0; length])
+                .await
+                .expect("a whole frame");
+            if head[3] == 1 && head[8] == 1 {
+                return;
+            }
+        }
+    });
+    answered.await.expect("an answer on the stream");
+}
+
+/// A frame: length, type, flags, stream, payload.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// `POST`, `http`, a path, an authority and a content type, without compression.
+fn http2_headers(path: &str, content_type: &str) -> Vec<u8> {
+    let mut block = vec![0x83, 0x86];
+    for (name, value) in [
+        (vec![0x04], path),
+        (vec![0x01], "x"),
+        (vec![0x0F, 0x10], content_type),
+    ] {
+        block.extend(name);
+        block.push(u8::try_from(value.len()).unwrap());
+        block.extend(value.as_bytes());
+    }
+    block
 }
 
 /// Calls that are well framed and wrong in themselves.
