@@ -124,9 +124,9 @@ async fn serve(
     let stream = tokio::net::TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
     let limits = &connection.gateway.config.limits;
-    tokio::time::timeout(limits.first_bytes_timeout, stream.readable())
+    tokio::time::timeout(limits.first_bytes_timeout, first_bytes(&stream))
         .await
-        .map_err(|_| "nothing was sent in time")??;
+        .map_err(|_| "nothing or half a preface was sent in time")??;
     let builder = builder(limits);
     let service = {
         let connection = connection.clone();
@@ -145,6 +145,24 @@ async fn serve(
         ended = serving => ended,
         () = connection.gateway.kill.cancelled() => Ok(()),
         () = tokio::time::sleep(connection.gateway.config.drain.grace) => Ok(()),
+    }
+}
+
+/// HTTP/2's connection preface (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PREFACE_PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits until the client has sent a whole preface or something that is none. What follows is
+/// bounded by HTTP itself: keepalive pings in HTTP/2, the head's time limit in HTTP/1.
+async fn first_bytes(stream: &tokio::net::TcpStream) -> std::io::Result<()> {
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut seen).await?;
+        let seen = seen.get(..count).unwrap_or_default();
+        if count == 0 || count == PREFACE.len() || !PREFACE.starts_with(seen) {
+            return Ok(());
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
     }
 }
 

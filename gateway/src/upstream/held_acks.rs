@@ -199,7 +199,7 @@ mod tests {
         tokio::time::timeout(Duration::from_millis(1), future).await
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_answer_rides_with_the_next_data() {
         let (near, mut far) = duplex(64);
         let mut near = HeldAcks::new(near);
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(&seen[ACK_LEN..], b"data");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_answer_alone_leaves_after_a_while() {
         let (near, mut far) = duplex(64);
         let mut near = HeldAcks::new(near);
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(seen, ACK);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_second_answer_takes_the_first_along() {
         let (near, mut far) = duplex(64);
         let mut near = HeldAcks::new(near);
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(seen[ACK_LEN..], ACK);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_narrow_socket_loses_nothing() {
         let (near, mut far) = duplex(5);
         let sent: Vec<u8> = (0..50)
