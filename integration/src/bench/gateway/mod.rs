@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::packages::{self, HAPROXY, NGINX, SYSBENCH};
 use super::records::{Records, to_digits};
@@ -80,9 +81,39 @@ pub(super) async fn run(flags: &GatewayFlags) -> Result<Ending> {
         dir: &dir,
         ports: &mut ports,
     };
-    let outcome = bench.measure(&mut site).await;
+    let mut stop = StopSignal::listen()?;
+    let outcome = tokio::select! {
+        outcome = bench.measure(&mut site) => outcome,
+        () = stop.received() => Err(anyhow::anyhow!("asked to stop")),
+    };
     futures::future::join_all(bench.clusters.values().map(Cluster::stop)).await;
     outcome.map(|()| Ending::Measured)
+}
+
+/// Whatever asks a process to end. Without it, nginx's workers would outlive a run that is stopped:
+/// the kernel kills their master with us, and they don't notice.
+struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl StopSignal {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }
 
 impl Bench<'_> {
