@@ -138,7 +138,9 @@ impl Pd {
         }
     }
 
-    /// Streaming call to the leader; not repeated.
+    /// Streaming call to the leader; not repeated. It has a connection of its own, on the runtime
+    /// of the caller: timestamps cross no thread on their way, and who reads slowly holds back
+    /// nobody else.
     ///
     /// # Errors
     /// PD's status, or [`Fault::Unavailable`].
@@ -151,7 +153,7 @@ impl Pd {
         S: Stream<Item = Bytes> + Send + 'static,
     {
         let leader = self.leader().await?;
-        let mut client = Grpc::new(leader.channel.clone()).max_decoding_message_size(usize::MAX);
+        let mut client = Grpc::new(channel(&leader.url)?).max_decoding_message_size(usize::MAX);
         let opened = async {
             client
                 .ready()

@@ -18,6 +18,7 @@ mod regions;
 mod restart;
 mod runner;
 mod shared;
+mod slow_reader;
 mod tenant0;
 mod two_tidb;
 mod writer;
