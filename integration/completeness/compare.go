@@ -8,8 +8,13 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// TiDB itself serves these; neither a store nor PD does, so no tenant can send them our way.
-var notOurs = []string{"autoid.AutoIDAlloc"}
+// Neither a store nor PD serves these, so no tenant can send them our way.
+var notOurs = map[string]string{
+	"autoid.AutoIDAlloc":       "TiDB serves it",
+	"tipb.TopSQLPubSub":        "TiDB serves it",
+	"tipb.TopSQLAgent":         "a monitoring agent serves it",
+	"tipb.tici.IndexerService": "an index server beside TiFlash serves it",
+}
 
 // Messages that sit encoded inside bytes of routed messages.
 var embedded = []string{
@@ -31,17 +36,84 @@ func Faults(ours *Schema, real *Protocol) []string {
 			}
 		}
 	}
-	for _, name := range reachable(ours, real, roots) {
+	for _, name := range reachable(ours, real, append(roots, written(ours, real)...)) {
 		faults = append(faults, messageFaults(ours, real, name)...)
 	}
+	faults = append(faults, reasonFaults(ours)...)
+	if newest {
+		faults = append(faults, inventions(ours, real)...)
+	}
 	slices.Sort(faults)
+	return faults
+}
+
+// written names the real messages of which the schema says anything at all. Messages of refused
+// RPCs stay empty: the gateway never reads them.
+func written(ours *Schema, real *Protocol) []string {
+	var names []string
+	for name, message := range ours.Messages {
+		if len(message.GetField()) > 0 && real.Messages[name] != nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// reasonFaults lists what is refused or passed unseen without a word why.
+func reasonFaults(ours *Schema) []string {
+	var faults []string
+	for method, route := range ours.Route {
+		if route == routeRefuse && ours.Why[method] == "" {
+			faults = append(faults, method+": refused without refuse_why")
+		}
+	}
+	for field, class := range ours.Class {
+		if (class == classOpaque || class == classForbidden) && ours.Why[field] == "" {
+			faults = append(faults, field+": passed unseen or forbidden without why")
+		}
+	}
+	return faults
+}
+
+// inventions lists what the schema has and the real protocol does not. tipb's sources are only to
+// be had in an older version than the schema knows.
+func inventions(ours *Schema, real *Protocol) []string {
+	var faults []string
+	for name, message := range ours.Messages {
+		if strings.HasPrefix(name, "tipb.") {
+			continue
+		}
+		if real.Messages[name] == nil {
+			faults = append(faults, name+": no such message in the real protocol")
+			continue
+		}
+		for _, field := range message.GetField() {
+			known := func(other *descriptorpb.FieldDescriptorProto) bool {
+				return other.GetNumber() == field.GetNumber()
+			}
+			if !slices.ContainsFunc(real.Messages[name].GetField(), known) {
+				faults = append(faults, fmt.Sprintf("%s.%s = %d: no such field in the real protocol",
+					name, field.GetName(), field.GetNumber()))
+			}
+		}
+	}
+	for name, service := range ours.Services {
+		for _, method := range service.GetMethod() {
+			known := func(other *descriptorpb.MethodDescriptorProto) bool {
+				return other.GetName() == method.GetName()
+			}
+			if !slices.ContainsFunc(real.Services[name].GetMethod(), known) {
+				faults = append(faults, name+"."+method.GetName()+": no such RPC in the real protocol")
+			}
+		}
+	}
 	return faults
 }
 
 func rpcFaults(ours *Schema, real *Protocol) []string {
 	var faults []string
 	for name, service := range real.Services {
-		if slices.Contains(notOurs, name) {
+		if _, elsewhere := notOurs[name]; elsewhere {
 			continue
 		}
 		listed := map[string]*descriptorpb.MethodDescriptorProto{}

@@ -29,6 +29,30 @@ func TestSchemaIsComplete(t *testing.T) {
 	for _, fault := range Faults(ours, real) {
 		t.Error(fault)
 	}
+	rpcs := 0
+	for _, service := range real.Services {
+		rpcs += len(service.GetMethod())
+	}
+	t.Logf("%d RPCs of %d services compared", rpcs, len(real.Services))
+}
+
+// Every port's services were found by themselves.
+func TestServicesOfEveryPortAreFound(t *testing.T) {
+	_, real := load(t)
+	for _, name := range []string{
+		"tikvpb.Tikv", "import_sstpb.ImportSST", "debugpb.Debug", "diagnosticspb.Diagnostics",
+		"deadlock.Deadlock", "cdcpb.ChangeData", "backup.Backup", "logbackup.LogBackup",
+		"recover_data.RecoverData", "resource_usage_agent.ResourceMeteringPubSub",
+		"pdpb.PD", "keyspacepb.Keyspace", "meta_storagepb.MetaStorage", "tsopb.TSO",
+		"resource_manager.ResourceManager", "schedulingpb.Scheduling", "import_kvpb.ImportKV",
+		"etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcdserverpb.Cluster",
+		"etcdserverpb.Maintenance", "etcdserverpb.Auth", "v3lockpb.Lock", "v3electionpb.Election",
+		"grpc.health.v1.Health",
+	} {
+		if real.Services[name] == nil {
+			t.Errorf("%s was not found", name)
+		}
+	}
 }
 
 // The comparison itself must notice what a newer protocol would bring.
@@ -39,6 +63,20 @@ func TestChangesAreNoticed(t *testing.T) {
 		change func(real *Protocol)
 		want   string
 	}{
+		{"new field of a plan", func(real *Protocol) {
+			scan := real.Messages["tipb.TableScan"]
+			scan.Field = append(scan.Field, &descriptorpb.FieldDescriptorProto{
+				Name:   proto.String("fresh"),
+				Number: number(4000),
+				Type:   descriptorpb.FieldDescriptorProto_TYPE_INT64.Enum(),
+			})
+		}, "tipb.TableScan.fresh"},
+		{"another cardinality", func(real *Protocol) {
+			real.Messages["kvrpcpb.GetRequest"].Field[1].Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+		}, "kvrpcpb.GetRequest.key"},
+		{"a stream", func(real *Protocol) {
+			real.Services["v3lockpb.Lock"].Method[0].ServerStreaming = proto.Bool(true)
+		}, "v3lockpb.Lock.Lock"},
 		{"new field", func(real *Protocol) {
 			get := real.Messages["kvrpcpb.GetRequest"]
 			get.Field = append(get.Field, &descriptorpb.FieldDescriptorProto{
@@ -77,6 +115,38 @@ func TestChangesAreNoticed(t *testing.T) {
 		t.Run(changed.name, func(t *testing.T) {
 			ours, real := load(t)
 			changed.change(real)
+			faults := Faults(ours, real)
+			if !slices.ContainsFunc(faults, func(fault string) bool { return strings.HasPrefix(fault, changed.want) }) {
+				t.Errorf("no fault about %s in %q", changed.want, faults)
+			}
+		})
+	}
+}
+
+// A refusal or an opaque field without a reason, and what the schema invents, are noticed.
+func TestLapsesOfTheSchemaAreNoticed(t *testing.T) {
+	changes := []struct {
+		name   string
+		change func(ours *Schema)
+		want   string
+	}{
+		{"a refusal without a reason", func(ours *Schema) {
+			ours.Why["tikvpb.Tikv.KvImport"] = ""
+		}, "tikvpb.Tikv.KvImport: refused"},
+		{"an opaque field without a reason", func(ours *Schema) {
+			ours.Why["kvrpcpb.GetResponse.value"] = ""
+		}, "kvrpcpb.GetResponse.value: passed"},
+		{"a field that nobody else has", func(ours *Schema) {
+			ours.Messages["pdpb.Member"].Field[0].Number = proto.Int32(4002)
+		}, "pdpb.Member.name"},
+		{"an RPC without a route", func(ours *Schema) {
+			ours.Route["pdpb.PD.Tso"] = 0
+		}, "pdpb.PD.Tso: no route"},
+	}
+	for _, changed := range changes {
+		t.Run(changed.name, func(t *testing.T) {
+			ours, real := load(t)
+			changed.change(ours)
 			faults := Faults(ours, real)
 			if !slices.ContainsFunc(faults, func(fault string) bool { return strings.HasPrefix(fault, changed.want) }) {
 				t.Errorf("no fault about %s in %q", changed.want, faults)

@@ -14,8 +14,10 @@ import (
 
 // Numbers of the annotations that proto/schema/mesh/options.proto declares.
 const (
-	classOption = 50001
-	routeOption = 50021
+	classOption     = 50001
+	whyOption       = 50003
+	routeOption     = 50021
+	refuseWhyOption = 50022
 )
 
 // Values of those annotations that matter here.
@@ -31,6 +33,8 @@ type Schema struct {
 	// Class by full field name, route by full method name.
 	Class map[string]int
 	Route map[string]int
+	// Reason by full name of a field or method.
+	Why map[string]string
 }
 
 // Ours compiles every file beneath root, the folder of the gateway's schema.
@@ -55,9 +59,9 @@ func Ours(root string) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema does not compile: %w", err)
 	}
-	schema := &Schema{Protocol: *emptyProtocol(), Class: map[string]int{}, Route: map[string]int{}}
+	schema := &Schema{Protocol: *emptyProtocol(), Class: map[string]int{}, Route: map[string]int{}, Why: map[string]string{}}
 	for _, file := range files {
-		if file.Package() == "mesh" {
+		if strings.HasPrefix(string(file.Package()), "mesh") {
 			continue
 		}
 		schema.add(protodesc.ToFileDescriptorProto(file))
@@ -73,6 +77,7 @@ func (s *Schema) noteMessages(messages protoreflect.MessageDescriptors) {
 		for j := range message.Fields().Len() {
 			field := message.Fields().Get(j)
 			s.Class[string(field.FullName())] = option(field, classOption)
+			s.Why[string(field.FullName())] = reason(field, whyOption)
 		}
 		s.noteMessages(message.Messages())
 	}
@@ -84,8 +89,21 @@ func (s *Schema) noteMethods(services protoreflect.ServiceDescriptors) {
 		for j := range methods.Len() {
 			method := methods.Get(j)
 			s.Route[string(method.FullName())] = option(method, routeOption)
+			s.Why[string(method.FullName())] = reason(method, refuseWhyOption)
 		}
 	}
+}
+
+// reason is the text of an annotation.
+func reason(of protoreflect.Descriptor, number protoreflect.FieldNumber) string {
+	found := ""
+	of.Options().ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Number() == number && field.Kind() == protoreflect.StringKind {
+			found = value.String()
+		}
+		return true
+	})
+	return found
 }
 
 // option is the number of an enum annotation; 0 when there is none.

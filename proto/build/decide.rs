@@ -41,6 +41,9 @@ pub(crate) fn faults(schema: &mut Schema) -> Vec<String> {
 fn rpc_faults(rpc: &Rpc, known: &BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
     match rpc.route.as_str() {
+        "FORWARD" | "SERVE" if !rpc.refuse_why.is_empty() => {
+            faults.push("refuse_why on an RPC that is not refused".to_owned())
+        }
         "FORWARD" | "SERVE" => {}
         "REFUSE" if rpc.refuse_why.is_empty() => {
             faults.push("REFUSE without refuse_why".to_owned())
@@ -71,8 +74,8 @@ fn field_faults(field: &Field, known: &BTreeSet<String>) -> Vec<String> {
     if field.required && !matches!(field.class.as_str(), "RawKey" | "EncodedKey" | "EtcdKey") {
         faults.push("required on a field that is not a key".to_owned());
     }
-    if field.class == "Forbidden" && field.why.is_empty() {
-        faults.push("FORBIDDEN without why".to_owned());
+    if matches!(field.class.as_str(), "Opaque" | "Forbidden") && field.why.is_empty() {
+        faults.push(format!("{} without why", field.class.to_uppercase()));
     }
     faults
 }

@@ -7,6 +7,7 @@
 
 use crate::{
     class::{Class, Form},
+    mutation,
     table::{Field, Message, RangeFields, Route, Rpc, Step, Wire},
 };
 
@@ -16,7 +17,11 @@ include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 #[must_use]
 pub fn rpc(path: &str) -> Option<&'static Rpc> {
     let at = RPCS.binary_search_by(|rpc| rpc.path.cmp(path)).ok()?;
-    RPCS.get(at)
+    let rpc = RPCS.get(at)?;
+    if mutation::active() {
+        return mutation::routed(rpc);
+    }
+    Some(rpc)
 }
 
 /// The table of a message by its full name, `kvrpcpb.GetRequest`.

@@ -74,7 +74,7 @@ fn map_entries_take_the_class_of_the_map() {
             .any(|fault| fault.starts_with("test.M.PairsEntry.value")),
         "{undecided:?}"
     );
-    let decided = "message M { map<string, bytes> pairs = 1 [(mesh.class) = OPAQUE]; map<uint64, M> more = 2; }";
+    let decided = "message M { map<string, bytes> pairs = 1 [(mesh.class) = OPAQUE, (mesh.why) = \"any\"]; map<uint64, M> more = 2; }";
     assert!(faults(decided).is_empty());
 }
 
@@ -100,7 +100,7 @@ fn a_message_owns_one_range() {
 }
 
 #[test]
-fn a_refusal_and_a_forbidden_field_need_a_reason() {
+fn a_refusal_and_an_opaque_or_forbidden_field_need_a_reason() {
     let fault =
         one("message M {} service S { rpc Call(M) returns (M) { option (mesh.route) = REFUSE; } }");
     assert!(fault.contains("REFUSE without"), "{fault}");
@@ -108,6 +108,18 @@ fn a_refusal_and_a_forbidden_field_need_a_reason() {
         one("message M { bytes x = 1 [(mesh.class) = FORBIDDEN]; }")
             .contains("FORBIDDEN without why")
     );
+    assert!(
+        one("message M { bytes x = 1 [(mesh.class) = OPAQUE]; }").contains("OPAQUE without why")
+    );
+}
+
+#[test]
+fn a_reason_of_a_refusal_needs_the_refusal() {
+    let route = "option (mesh.route) = FORWARD; option (mesh.refuse_why) = \"left behind\";";
+    let fault = one(&format!(
+        "message M {{}} service S {{ rpc Call(M) returns (M) {{ {route} }} }}"
+    ));
+    assert!(fault.contains("not refused"), "{fault}");
 }
 
 #[test]
@@ -152,8 +164,8 @@ fn a_hash_has_one_key_or_a_hook() {
 #[test]
 fn positional_is_for_lists_and_required_for_keys() {
     assert!(one("message M { M x = 1 [(mesh.positional) = true]; }").contains("positional"));
-    let opaque = "bytes x = 1 [(mesh.class) = OPAQUE, (mesh.required) = true];";
-    assert!(one(&format!("message M {{ {opaque} }}")).contains("required"));
+    let text = "bytes x = 1 [(mesh.class) = TEXT, (mesh.required) = true];";
+    assert!(one(&format!("message M {{ {text} }}")).contains("required"));
 }
 
 #[test]

@@ -176,7 +176,6 @@ impl KeyMap for Undecorator<'_> {
                 let edits = [(KEY_NOT_IN_REGION_KEY, Edit::Remove)];
                 nested.rewrite_with(body, &edits, self, out)
             }
-            Hook::SplitRegion => nested.rewrite(body, self, out),
             other => Err(UndecorateError::from(Unhandled::Hook(other)).into()),
         }
     }

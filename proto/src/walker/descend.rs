@@ -4,13 +4,13 @@ use crate::{
     class::Class,
     fault::{Fault, WalkError},
     key_map::{At, Bounds, KeyMap, Range, Unknown, Verdict},
-    mutation,
+    mutation::{self, Check, Decision},
     table::{Field, Message, RangeFields, Step},
     walker::{
         Edit, MAX_DEPTH, check,
         session::{Flow, Mark, Session, Walked, fault, malformed},
     },
-    wire::{Cursor, Tag, Value, fields, put_bytes_field},
+    wire::{Cursor, Malformed, Tag, Value, fields, put_bytes_field},
 };
 
 /// A message that is about to be walked.
@@ -42,7 +42,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
     /// Walks the body of one message.
     #[inline]
     pub(super) fn message(&mut self, level: &Level<'_>) -> Walked<M> {
-        if level.depth > MAX_DEPTH {
+        if level.depth > MAX_DEPTH && !self.is_off(Check::Depth) {
             return Err(fault(level.table, None, Fault::TooDeep));
         }
         match &level.table.range {
@@ -83,10 +83,14 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
                 continue;
             };
             if tag.wire != field.wire.code() && !(tag.wire == 2 && field.packed_ok) {
-                return Err(wrong_wire(table, field, tag.wire));
+                self.wrong_wire(table, field, &tag)?;
+                cursor
+                    .skip(tag.wire)
+                    .map_err(|error| malformed(table, error))?;
+                continue;
             }
             if seen & field.exclusive != 0 {
-                return Err(twice(table, field, seen));
+                self.twice(table, field, seen)?;
             }
             let mut spot = Spot {
                 table,
@@ -103,7 +107,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             }
         }
         if table.required & !seen != 0 {
-            return Err(missing(table, seen));
+            self.missing(table, seen)?;
         }
         if let (Some(range), Some(bounds)) = (&table.range, bounds) {
             self.add_bounds(level, range, bounds, seen);
@@ -130,7 +134,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         {
             return self.overridden(spot, level, *edit);
         }
-        if self.mutated && mutation::row_off(spot.table, field) {
+        if self.mutated && mutation::field_off(spot.table, field, Decision::Value) {
             return self.copy(spot);
         }
         match field.step {
@@ -175,8 +179,9 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         let end = start + len;
         spot.cursor.pos = end;
         self.enter(len_at, start, len);
+        let positional = self.is_positional(spot.table, field);
         let listed = if field.repeated {
-            !field.positional
+            !positional
         } else {
             level.listed
         };
@@ -196,7 +201,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             self.leave(end);
             return Ok(Flow::Kept);
         }
-        if field.positional {
+        if positional {
             return Err(fault(spot.table, Some(field), Fault::Positional));
         }
         if !field.repeated && level.listed {
@@ -224,6 +229,9 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         cursor
             .skip(tag.wire)
             .map_err(|error| malformed(table, error))?;
+        if self.is_off(Check::Unknown) {
+            return Ok(());
+        }
         match self.map.unknown(table, tag.number) {
             Unknown::Refuse => Err(WalkError {
                 message: table.name,
@@ -263,7 +271,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
                 Value::Len(bytes) if raw.number == range.start => asked.start = bytes,
                 Value::Len(bytes) if raw.number == range.end => asked.end = bytes,
                 Value::Varint(flag) if Some(raw.number) == range.reverse => {
-                    asked.reverse = flag != 0
+                    asked.reverse = flag != 0 && self.may_turn(table, raw.number)
                 }
                 _ => {}
             }
@@ -310,32 +318,70 @@ pub(super) fn end_of(bounds: &Bounds, class: Class) -> Option<&[u8]> {
     }
 }
 
-#[cold]
-fn wrong_wire<E>(table: &'static Message, field: &'static Field, wire: u32) -> WalkError<E> {
-    let kind = match wire {
-        3 | 4 => Fault::Malformed(crate::wire::Malformed::Group),
-        6 | 7 => Fault::Malformed(crate::wire::Malformed::WireType),
-        _ => Fault::WireType,
-    };
-    fault(table, Some(field), kind)
-}
+/// Refusals, which a mutation run may switch off.
+impl<M: KeyMap> Session<'_, '_, M> {
+    #[inline]
+    pub(super) fn is_off(&self, check: Check) -> bool {
+        self.mutated && mutation::check_off(check)
+    }
 
-#[cold]
-fn twice<E>(table: &'static Message, field: &'static Field, seen: u64) -> WalkError<E> {
-    let kind = if seen & field.bit != 0 {
-        Fault::Repeated
-    } else {
-        Fault::SecondMember
-    };
-    fault(table, Some(field), kind)
-}
+    #[inline]
+    pub(super) fn is_positional(&self, table: &'static Message, field: &'static Field) -> bool {
+        let off = || self.mutated && mutation::field_off(table, field, Decision::Positional);
+        field.positional && !off()
+    }
 
-#[cold]
-fn missing<E>(table: &'static Message, seen: u64) -> WalkError<E> {
-    let absent = table.required & !seen;
-    fault(
-        table,
-        table.fields.iter().find(|field| field.bit & absent != 0),
-        Fault::Missing,
-    )
+    fn may_turn(&self, table: &'static Message, reverse: u32) -> bool {
+        let off = |field| mutation::field_off(table, field, Decision::Value);
+        !self.mutated || !table.field(reverse).is_some_and(off)
+    }
+
+    #[cold]
+    fn wrong_wire(
+        &self,
+        table: &'static Message,
+        field: &'static Field,
+        tag: &Tag,
+    ) -> Result<(), WalkError<M::Error>> {
+        let kind = match tag.wire {
+            3 | 4 => Fault::Malformed(Malformed::Group),
+            6 | 7 => Fault::Malformed(Malformed::WireType),
+            _ if self.is_off(Check::WireType) => return Ok(()),
+            _ => Fault::WireType,
+        };
+        Err(fault(table, Some(field), kind))
+    }
+
+    #[cold]
+    fn twice(
+        &self,
+        table: &'static Message,
+        field: &'static Field,
+        seen: u64,
+    ) -> Result<(), WalkError<M::Error>> {
+        let (check, kind) = if seen & field.bit != 0 {
+            (Check::Repeated, Fault::Repeated)
+        } else {
+            (Check::SecondMember, Fault::SecondMember)
+        };
+        if self.is_off(check) {
+            return Ok(());
+        }
+        Err(fault(table, Some(field), kind))
+    }
+
+    #[cold]
+    fn missing(&self, table: &'static Message, seen: u64) -> Result<(), WalkError<M::Error>> {
+        let required = if self.mutated {
+            mutation::required(table)
+        } else {
+            table.required
+        };
+        let absent = required & !seen;
+        let field = table.fields.iter().find(|field| field.bit & absent != 0);
+        match field {
+            None => Ok(()),
+            Some(field) => Err(fault(table, Some(field), Fault::Missing)),
+        }
+    }
 }

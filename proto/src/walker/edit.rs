@@ -4,6 +4,7 @@ use crate::{
     class::{Class, Form},
     fault::{Fault, Unhandled, WalkError},
     key_map::{At, Bounds, KeyMap, Verdict},
+    mutation::{self, Decision},
     walker::{
         Edit,
         descend::{Level, Spot, end_of},
@@ -61,7 +62,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         let start = spot.cursor.pos;
         spot.cursor.pos += len;
         if len == 0 {
-            return spot.empty();
+            return self.empty(spot);
         }
         let value = spot.cursor.slice(start, start + len);
         let mark = self.mark();
@@ -92,9 +93,18 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
         }
     }
 
+    /// An empty value is no key and no name; where a key must be, it is refused.
+    fn empty(&self, spot: &Spot<'_, 's>) -> Walked<M> {
+        let off = || mutation::field_off(spot.table, spot.field, Decision::Required);
+        if spot.field.required && !(self.mutated && off()) {
+            return Err(fault(spot.table, Some(spot.field), Fault::Missing));
+        }
+        Ok(Flow::Kept)
+    }
+
     /// An element of a list vanishes; anything else takes its message along.
     pub(super) fn drop_value(&mut self, spot: &Spot<'_, 's>) -> Walked<M> {
-        if spot.field.positional {
+        if self.is_positional(spot.table, spot.field) {
             return Err(fault(spot.table, Some(spot.field), Fault::Positional));
         }
         if !spot.field.repeated {
@@ -113,6 +123,9 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             .map_err(|error| malformed(spot.table, error))?;
         let start = spot.cursor.pos;
         spot.cursor.pos += len;
+        if len == 0 {
+            self.empty(spot)?;
+        }
         let Some(value) = bounds.and_then(|bounds| end_of(bounds, spot.field.class)) else {
             return Ok(Flow::Kept);
         };
@@ -256,13 +269,5 @@ impl Spot<'_, '_> {
     #[cold]
     pub(super) fn map_error<E>(&self, error: E) -> WalkError<E> {
         fault(self.table, Some(self.field), Fault::Map(error))
-    }
-
-    /// An empty value is no key and no name; where a key must be, it is refused.
-    fn empty<E>(&self) -> Result<Flow, WalkError<E>> {
-        if self.field.required {
-            return Err(fault(self.table, Some(self.field), Fault::Missing));
-        }
-        Ok(Flow::Kept)
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     fault::{Fault, WalkError},
     key_map::KeyMap,
     key_map::Verdict,
+    mutation::Check,
     walker::{
         check,
         descend::Spot,
@@ -17,6 +18,9 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
     #[inline(never)]
     pub(super) fn numbers(&mut self, spot: &mut Spot<'_, 's>) -> Walked<M> {
         let walked = check::numbers(spot.cursor, spot.wire, spot.field.wire);
+        if self.is_off(Check::Numbers) {
+            return Ok(Flow::Kept);
+        }
         walked.map_err(|error| fault(spot.table, Some(spot.field), Fault::Malformed(error)))?;
         Ok(Flow::Kept)
     }
@@ -59,7 +63,7 @@ impl<'s, M: KeyMap> Session<'s, '_, M> {
             changed |= new != Some(old);
             match new {
                 Some(new) => put_varint(new, numbers),
-                None if spot.field.positional => {
+                None if self.is_positional(spot.table, spot.field) => {
                     return Err(fault(spot.table, Some(spot.field), Fault::Positional));
                 }
                 None => self.dropped += 1,

@@ -1,20 +1,13 @@
-//! Rows that are switched off in memory. The switch is the process's, so this is a binary and one
-//! test of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    missing_docs,
-    unreachable_pub
-)]
+//! What a switched-off row does, and that it comes back.
 
-#[path = "walker/toy/mod.rs"]
-mod toy;
-
-use mesh_proto::{mutation, types::mesh::specimen as pb};
+use mesh_proto::{
+    mutation::{self, Decision},
+    types::mesh::specimen as pb,
+};
 use prost::Message as _;
-use toy::{KIND_PUT, Toy, Way, table, walk};
+
+use crate::Mutating;
+use crate::toy::{KIND_PUT, Toy, Way, table, walk};
 
 fn add<T: prost::Message + Default>(name: &str, message: &T) -> T {
     let out = walk(
@@ -27,12 +20,14 @@ fn add<T: prost::Message + Default>(name: &str, message: &T) -> T {
 }
 
 fn off(message: &str, field: Option<&str>) {
-    let row = mutation::row(&format!("mesh.specimen.{message}"), field).expect("such a row");
-    mutation::disable([row]);
+    let decision = field.map_or(Decision::Hook, |_| Decision::Value);
+    let row = mutation::row(&format!("mesh.specimen.{message}"), field, decision);
+    mutation::disable([row.expect("such a row")]);
 }
 
 #[test]
 fn a_disabled_row_passes_its_value_and_comes_back() {
+    let _alone = Mutating::alone();
     let get = pb::Get {
         key: "k".into(),
         ..Default::default()
@@ -53,10 +48,10 @@ fn a_disabled_row_passes_its_value_and_comes_back() {
     };
 
     assert!(
-        mutation::rows().any(|row| row.message == "mesh.specimen.Get" && row.field == Some("key"))
+        mutation::rows().any(|row| row.owner == "mesh.specimen.Get" && row.field == Some("key"))
     );
     assert!(
-        mutation::row("mesh.specimen.Get", Some("version")).is_none(),
+        mutation::row("mesh.specimen.Get", Some("version"), Decision::Value).is_none(),
         "nothing to switch off"
     );
     assert_eq!(add("Get", &get).key, "pk");
