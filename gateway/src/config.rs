@@ -121,6 +121,11 @@ pub struct Tenancy {
     /// planned outage of the gateway.
     #[serde(with = "humantime_serde")]
     pub gc_ttl: Duration,
+    /// Time between a tenant's destruction and the second look after which its id and ports may be
+    /// given to another: longer than a store still carries out a request that it has taken in.
+    /// TiDB's writes say that they are void after 20 s.
+    #[serde(with = "humantime_serde")]
+    pub destroy_quarantine: Duration,
 }
 
 impl Default for Tenancy {
@@ -128,6 +133,7 @@ impl Default for Tenancy {
         Tenancy {
             tenant0: TenantZero::Present,
             gc_ttl: Duration::from_secs(24 * 3600),
+            destroy_quarantine: Duration::from_secs(30),
         }
     }
 }

@@ -10,16 +10,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::transport::Channel;
 
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::limits::{Gate, Seat};
 use crate::listener::Role;
 use crate::metrics::TenantLabels;
 use crate::tenant::{Tenant, TenantCell};
+use crate::term::Member;
 use crate::{route, upstream};
 
 /// TiKV's own server windows are 2 MiB per stream; a tenant's bytes in flight are bounded by these.
@@ -37,7 +37,9 @@ pub struct Connection {
     cell: TenantCell,
     /// What the port stands for.
     pub role: Role,
-    closing: CancellationToken,
+    /// What the tenant may take.
+    pub gate: Arc<Gate>,
+    member: Member,
     /// Upstream connection and the address it was opened to: a store may move.
     store: Mutex<Option<(String, Channel)>>,
 }
@@ -48,13 +50,15 @@ impl Connection {
         gateway: Arc<Gateway>,
         cell: TenantCell,
         role: Role,
-        closing: CancellationToken,
+        gate: Arc<Gate>,
+        member: Member,
     ) -> Connection {
         Connection {
             gateway,
             cell,
             role,
-            closing,
+            gate,
+            member,
             store: Mutex::default(),
         }
     }
@@ -91,8 +95,8 @@ impl Connection {
     }
 }
 
-/// Serves a connection on the current worker's runtime. The permit is held until it ends.
-pub fn spawn(connection: Connection, stream: TcpStream, permit: OwnedSemaphorePermit) {
+/// Serves a connection on the current worker's runtime. The seat is kept until it ends.
+pub fn spawn(connection: Connection, stream: TcpStream, seat: Seat) {
     let tracker = connection.gateway.connections.clone();
     tracker.spawn(async move {
         let connection = Arc::new(connection);
@@ -113,7 +117,7 @@ pub fn spawn(connection: Connection, stream: TcpStream, permit: OwnedSemaphorePe
             tracing::debug!(tenant = labels.tenant, error = %fault, "connection ended");
         }
         gauge.dec();
-        drop(permit);
+        drop(seat);
     });
 }
 
@@ -139,7 +143,7 @@ async fn serve(
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
         ended = serving.as_mut() => return ended,
-        () = connection.closing.cancelled() => serving.as_mut().graceful_shutdown(),
+        () = connection.member.closing.cancelled() => serving.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         ended = serving => ended,
@@ -186,7 +190,11 @@ fn builder(limits: &crate::config::Limits) -> auto::Builder<TokioExecutor> {
 }
 
 async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
-    if is_grpc(&request) {
+    let is_grpc = is_grpc(&request);
+    if let Err(fault) = connection.tenant().served() {
+        return not_served(&connection, fault, is_grpc);
+    }
+    if is_grpc {
         return route::serve(connection, request).await;
     }
     match connection.role {
@@ -199,6 +207,18 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resp
         }
         Role::Store(_) => not_grpc(&connection),
     }
+}
+
+/// A port that is bound although its tenant is not served: clients learn why.
+fn not_served(connection: &Connection, fault: Fault, is_grpc: bool) -> Response<Body> {
+    let metrics = &connection.gateway.metrics;
+    metrics.fault(&connection.tenant().name, &fault);
+    if is_grpc {
+        return tonic::Status::from(fault).into_http();
+    }
+    let mut response = Response::new(Body::new(fault.to_string()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 fn is_grpc(request: &Request<Incoming>) -> bool {

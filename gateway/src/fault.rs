@@ -26,6 +26,20 @@ pub enum Fault {
     /// The request can be decoded but asks for what a tenant may not have.
     #[error("refused by the gateway: {0}")]
     Refused(String),
+    /// The tenant is known and not served now.
+    #[error("tenant {tenant} is {state}: its data is kept, and nothing is served to it")]
+    NotServed {
+        /// Name.
+        tenant: String,
+        /// Its state, as the registry says it.
+        state: &'static str,
+    },
+    /// The tenant takes more than it may and has waited long enough.
+    #[error("tenant is over its limit of {limit}; try again")]
+    OverLimit {
+        /// Which limit.
+        limit: &'static str,
+    },
     /// The request can't be decoded or breaks the tables' rules.
     #[error("bad request: {0}")]
     BadRequest(String),
@@ -82,6 +96,8 @@ impl Fault {
             Fault::UnknownRpc { .. } => "unknown_rpc",
             Fault::RefusedRpc { .. } => "refused_rpc",
             Fault::Refused(_) => "refused",
+            Fault::NotServed { .. } => "not_served",
+            Fault::OverLimit { .. } => "over_limit",
             Fault::BadRequest(_) => "bad_request",
             Fault::TooLarge(_) => "too_large",
             Fault::Key(_) => "bad_key",
@@ -97,9 +113,9 @@ impl Fault {
             Fault::RefusedRpc { .. } | Fault::Refused(_) => Code::PermissionDenied,
             Fault::BadRequest(_) | Fault::Key(_) => Code::InvalidArgument,
             // As TiKV's and Go's gRPC servers answer.
-            Fault::TooLarge(_) => Code::ResourceExhausted,
+            Fault::TooLarge(_) | Fault::OverLimit { .. } => Code::ResourceExhausted,
             Fault::BadAnswer(_) => Code::Internal,
-            Fault::Unavailable(_) => Code::Unavailable,
+            Fault::Unavailable(_) | Fault::NotServed { .. } => Code::Unavailable,
             Fault::Upstream(status) => status.code(),
         }
     }

@@ -1,7 +1,7 @@
 //! Phase 1, listener: the ports of tenants. One port is one identity: the tenant, and whether PD or
 //! which store is meant.
 //!
-//! A permit is taken before a connection is accepted, so that a tenant at its limit waits in the
+//! A seat is taken before a connection is accepted, so that a tenant at its limit waits in the
 //! kernel's queue and costs nothing. An accept error pauses the loop and never ends it.
 
 use std::io;
@@ -9,14 +9,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{self, Connection};
 use crate::gateway::Gateway;
+use crate::limits::Gate;
 use crate::tenant::TenantCell;
+use crate::term::Term;
 
 /// What a port of a tenant stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,11 +53,11 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<TcpListener> {
 
 /// What all ports of a tenant share.
 #[derive(Clone)]
-pub struct Limits {
-    /// Connections that the tenant may have.
-    pub connections: usize,
-    /// One for each connection that the tenant may have.
-    pub permits: Arc<Semaphore>,
+pub struct Access {
+    /// What the tenant may take.
+    pub gate: Arc<Gate>,
+    /// Connections that are accepted now belong to this.
+    pub term: Arc<ArcSwap<Term>>,
     /// Fires when the tenant's ports close.
     pub closing: CancellationToken,
 }
@@ -66,14 +68,17 @@ pub async fn accept(
     tenant: TenantCell,
     role: Role,
     listener: TcpListener,
-    limits: Limits,
+    access: Access,
 ) {
-    let Limits {
-        permits, closing, ..
-    } = limits;
+    let Access {
+        gate,
+        term,
+        closing,
+    } = access;
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else {
-            return;
+        let seat = tokio::select! {
+            seat = gate.seats.take() => seat,
+            () = closing.cancelled() => return,
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -87,8 +92,10 @@ pub async fn accept(
                 continue;
             }
         };
-        let connection = Connection::new(gateway.clone(), tenant.clone(), role, closing.clone());
-        let job = Box::new(move |stream| connection::spawn(connection, stream, permit));
+        let member = term.load().join();
+        let connection =
+            Connection::new(gateway.clone(), tenant.clone(), role, gate.clone(), member);
+        let job = Box::new(move |stream| connection::spawn(connection, stream, seat));
         gateway.workers.hand_over(stream, job).await;
     }
 }

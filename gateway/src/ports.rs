@@ -1,20 +1,23 @@
 //! Keeps the listening ports equal to the registry: a tenant that appears is served within one
 //! notification, one that goes away closes its ports, one whose record changes keeps its ports and
-//! connections and is seen by the next call under its new record.
+//! connections and is seen by the next call under its new record. One that is suspended keeps its
+//! ports, so that clients learn why they are refused, and loses its connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use mesh_tenants::{Limits, State};
 
 use crate::gateway::Gateway;
-use crate::listener::{self, Limits, Role};
-use crate::tenant::{Tenant, TenantCell};
+use crate::limits::Gate;
+use crate::listener::{self, Access, Role};
+use crate::tenant::{Identity, Tenant, TenantCell};
+use crate::term::Term;
 
 struct Open {
     cell: TenantCell,
-    limits: Limits,
+    access: Access,
     /// Port and role of each listener that is bound.
     bound: BTreeMap<u16, Role>,
 }
@@ -22,61 +25,106 @@ struct Open {
 /// The ports of all tenants.
 #[derive(Default)]
 pub struct Ports {
-    open: tokio::sync::Mutex<BTreeMap<String, Open>>,
+    open: tokio::sync::Mutex<HashMap<Identity, Open>>,
 }
 
 impl Ports {
-    /// Makes the ports equal to `tenants`. A port that can't be bound is logged and tried again at
-    /// the next call; the others are served meanwhile.
-    pub async fn apply(&self, gateway: &Arc<Gateway>, tenants: Vec<Tenant>) {
+    /// Makes the ports equal to `tenants`; answers the terms that this ends. A port that can't be
+    /// bound is logged and tried again at the next call; the others are served meanwhile.
+    pub async fn apply(
+        &self,
+        gateway: &Arc<Gateway>,
+        tenants: Vec<(Tenant, Limits)>,
+    ) -> Vec<Arc<Term>> {
         let mut open = self.open.lock().await;
-        let gone: Vec<String> = open
-            .iter()
-            .filter(|(name, old)| !tenants.iter().any(|new| same_tenant(name, old, new)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in gone {
-            if let Some(old) = open.remove(&name) {
-                old.limits.closing.cancel();
+        let mut ended = Vec::new();
+        let staying: HashSet<Identity> = tenants.iter().map(|(new, _)| new.identity()).collect();
+        open.retain(|identity, old| {
+            let stays = staying.contains(identity);
+            if !stays {
+                // Whoever is accepted in this very moment is refused.
+                let gone = Tenant::clone(&old.cell.load());
+                old.cell.store(Arc::new(Tenant {
+                    state: State::Destroying,
+                    ..gone
+                }));
+                old.access.closing.cancel();
+                ended.push(old.end_term(gateway));
             }
-        }
-        for tenant in tenants {
-            let entry = open.entry(tenant.name.clone()).or_insert_with(|| Open {
-                cell: Arc::new(ArcSwap::from_pointee(tenant.clone())),
-                limits: limits(gateway),
-                bound: BTreeMap::new(),
-            });
-            entry.cell.store(Arc::new(tenant.clone()));
+            stays
+        });
+        for (tenant, limits) in tenants {
+            let entry = open
+                .entry(tenant.identity())
+                .or_insert_with(|| Open::new(gateway, &tenant));
+            ended.extend(entry.update(gateway, &tenant, &limits));
             bind_missing(gateway, entry, &tenant);
         }
         gateway
             .metrics
             .tenants
             .set(i64::try_from(open.len()).unwrap_or(i64::MAX));
+        ended
     }
 
-    /// Closes a tenant's ports and returns when its last connection is gone.
-    pub async fn fence(&self, tenant: &str) {
-        let removed = self.open.lock().await.remove(tenant);
-        let Some(removed) = removed else { return };
-        removed.limits.closing.cancel();
-        let all = u32::try_from(removed.limits.connections).unwrap_or(u32::MAX);
-        // An error would mean that the semaphore was closed, which nobody does.
-        let _ = removed.limits.permits.acquire_many(all).await;
+    /// Whether every port of every tenant is bound.
+    pub async fn all_open(&self) -> bool {
+        let open = self.open.lock().await;
+        open.values()
+            .all(|entry| is_bound(entry, &entry.cell.load()))
+    }
+
+    /// Closes every port: this process may no longer serve anybody.
+    pub async fn close_all(&self, gateway: &Arc<Gateway>) -> Vec<Arc<Term>> {
+        self.apply(gateway, Vec::new()).await
     }
 
     /// Whether every port of a tenant is bound.
     pub async fn is_open(&self, tenant: &Tenant) -> bool {
         let open = self.open.lock().await;
-        open.get(&tenant.name)
-            .is_some_and(|entry| roles(tenant).all(|(port, _)| entry.bound.contains_key(&port)))
+        open.get(&tenant.identity())
+            .is_some_and(|entry| is_bound(entry, tenant))
+    }
+
+    /// What a tenant is taking here and now.
+    pub async fn gate(&self, identity: &Identity) -> Option<Arc<Gate>> {
+        let open = self.open.lock().await;
+        open.get(identity).map(|entry| entry.access.gate.clone())
     }
 }
 
-/// A name that was destroyed and registered again is another tenant.
-fn same_tenant(name: &str, old: &Open, new: &Tenant) -> bool {
-    let was = old.cell.load();
-    name == new.name && was.mode() == new.mode() && was.id() == new.id()
+impl Open {
+    fn new(gateway: &Gateway, tenant: &Tenant) -> Open {
+        let closing = gateway.closing.child_token();
+        Open {
+            cell: Arc::new(ArcSwap::from_pointee(tenant.clone())),
+            access: Access {
+                gate: Arc::new(Gate::new(gateway.config.limits.max_connections_per_tenant)),
+                term: Arc::new(ArcSwap::from_pointee(Term::under(&closing))),
+                closing,
+            },
+            bound: BTreeMap::new(),
+        }
+    }
+
+    /// The next call is under the new record; a term that this ends is answered.
+    fn update(&mut self, gateway: &Gateway, tenant: &Tenant, limits: &Limits) -> Option<Arc<Term>> {
+        let was = self.cell.swap(Arc::new(tenant.clone()));
+        self.access.gate.set(limits);
+        let ends = was.state == State::Active && tenant.state != State::Active;
+        ends.then(|| self.end_term(gateway))
+    }
+
+    fn end_term(&self, gateway: &Gateway) -> Arc<Term> {
+        let next = Term::under(&gateway.closing);
+        let old = self.access.term.swap(Arc::new(next));
+        old.end();
+        old
+    }
+}
+
+fn is_bound(entry: &Open, tenant: &Tenant) -> bool {
+    roles(tenant).all(|(port, _)| entry.bound.contains_key(&port))
 }
 
 fn roles(tenant: &Tenant) -> impl Iterator<Item = (u16, Role)> + '_ {
@@ -87,15 +135,6 @@ fn roles(tenant: &Tenant) -> impl Iterator<Item = (u16, Role)> + '_ {
     std::iter::once((tenant.pd_port, Role::Pd)).chain(stores)
 }
 
-fn limits(gateway: &Gateway) -> Limits {
-    let connections = gateway.config.limits.max_connections_per_tenant;
-    Limits {
-        connections,
-        permits: Arc::new(Semaphore::new(connections)),
-        closing: gateway.closing.child_token(),
-    }
-}
-
 fn bind_missing(gateway: &Arc<Gateway>, entry: &mut Open, tenant: &Tenant) {
     for (port, role) in roles(tenant) {
         if entry.bound.contains_key(&port) {
@@ -104,8 +143,8 @@ fn bind_missing(gateway: &Arc<Gateway>, entry: &mut Open, tenant: &Tenant) {
         match listener::bind(gateway.config.listen.bind, port) {
             Ok(listener) => {
                 entry.bound.insert(port, role);
-                let (cell, limits) = (entry.cell.clone(), entry.limits.clone());
-                let accepting = listener::accept(gateway.clone(), cell, role, listener, limits);
+                let (cell, access) = (entry.cell.clone(), entry.access.clone());
+                let accepting = listener::accept(gateway.clone(), cell, role, listener, access);
                 tokio::spawn(accepting);
             }
             Err(fault) => {

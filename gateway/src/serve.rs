@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use crate::admin::{self, AdminState, Probes, Token};
 use crate::config::Config;
 use crate::drain;
@@ -37,7 +39,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     };
     let ports = Arc::new(Ports::default());
     let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports));
-    spawn_background(&gateway, &tenancy);
+    let following = spawn_background(&gateway, &tenancy);
     let state = AdminState {
         tenants: tenancy,
         probes: Arc::new(Live(gateway.clone())),
@@ -51,6 +53,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     drain::signalled().await?;
     drain::run(gateway).await;
     let _ = admin.await;
+    let _ = following.await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -65,7 +68,8 @@ async fn connected(config: Config) -> Arc<Gateway> {
     }
 }
 
-fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) {
+/// Answers the task that leaves the replicas at the end.
+fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) -> JoinHandle<()> {
     let (stores, background) = (gateway.stores.clone(), gateway.background.clone());
     tokio::spawn(async move {
         tokio::select! {
@@ -74,7 +78,7 @@ fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) {
         }
     });
     let following = tenancy.clone();
-    tokio::spawn(async move { following.follow().await });
+    let following = tokio::spawn(async move { Box::pin(following.follow()).await });
     let collecting = gateway.clone();
     tokio::spawn(async move {
         collecting
@@ -82,6 +86,7 @@ fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) {
             .run_gc(collecting.background.clone())
             .await;
     });
+    following
 }
 
 struct Live(Arc<Gateway>);

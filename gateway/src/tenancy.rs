@@ -7,21 +7,29 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mesh_admin_client::{KeyRange, ModeChoice, Store, Tenant as TenantBody};
 use mesh_keyspace::{IdOutOfRange, Keyspace, Mode};
-use mesh_tenants::{EtcdClient, Record, Registry, State, TenantTable};
+use mesh_tenants::{EtcdClient, Record, Registry, RegistryError, State, TenantTable};
+use tokio::sync::mpsc;
 
 use crate::admin::{AdminError, Created, TenantName, TenantService};
 use crate::config::{Config, TenantZero};
+use crate::cut;
+use crate::destroy::{Destroyer, Stuck};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::membership::{self, Applied, Membership};
 use crate::ports::Ports;
 use crate::tenant::Tenant;
+use crate::term::Term;
 use crate::upstream::Leader;
-use crate::{cut, destroy};
 
 /// How long a creation waits for its own ports.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
-/// For another replica to hear of a change.
-const FENCE_MARGIN: Duration = Duration::from_secs(1);
+/// A deletion that goes on in the background is looked at so often, and for so long.
+const DELETE_PAUSE: Duration = Duration::from_millis(100);
+const DELETE_WITHIN: Duration = Duration::from_secs(110);
+/// How long a creation waits for ids and ports that are in quarantine.
+const REUSE_WITHIN: Duration = Duration::from_secs(90);
+const REUSE_PAUSE: Duration = Duration::from_millis(500);
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 const OPEN_PAUSE: Duration = Duration::from_millis(20);
 
@@ -56,17 +64,52 @@ pub async fn registry(config: &Config, leader: &Leader) -> Result<Arc<Registry>,
 pub struct Tenancy {
     gateway: Arc<Gateway>,
     ports: Arc<Ports>,
+    membership: Arc<Membership>,
+    destroyer: Arc<Destroyer>,
 }
 
 impl Tenancy {
     /// The tenants of a gateway.
     pub fn new(gateway: Arc<Gateway>, ports: Arc<Ports>) -> Tenancy {
-        Tenancy { gateway, ports }
+        let membership = Arc::new(Membership::default());
+        let destroyer = Arc::new(Destroyer::new(gateway.clone(), membership.clone()));
+        Tenancy {
+            gateway,
+            ports,
+            membership,
+            destroyer,
+        }
     }
 
-    /// Follows the registry and the stores for the life of the process: ports are opened and closed
-    /// as records change, and every tenant gets a port for every store.
+    /// Serves tenants as long as the other replicas count this one, for the life of the process.
     pub async fn follow(&self) {
+        let ended = self.gateway.background.clone();
+        tokio::select! {
+            () = self.follow_always() => {}
+            () = ended.cancelled() => self.membership.leave().await,
+        }
+    }
+
+    async fn follow_always(&self) {
+        loop {
+            let gateway = &self.gateway;
+            let etcd = gateway.registry.etcd();
+            let replica = self.membership.join(etcd, &gateway.config).await;
+            let (applied, queue) = membership::acknowledgements();
+            tokio::select! {
+                () = self.follow_registry(applied) => {}
+                () = self.destroyer.resume() => {}
+                () = membership::acknowledge(&replica, queue) => {}
+                () = replica.keep() => {}
+                () = replica.lost() => {}
+            }
+            tracing::error!("not counted among the replicas any longer: ports close until it is");
+            self.ports.close_all(gateway).await;
+        }
+    }
+
+    /// Ports are opened and closed as records change, and every tenant gets a port for every store.
+    async fn follow_registry(&self, applied: mpsc::Sender<Applied>) {
         let mut table = loop {
             match self.gateway.registry.watch().await {
                 Ok(table) => break table,
@@ -76,19 +119,24 @@ impl Tenancy {
         };
         loop {
             let current = table.borrow_and_update().clone();
-            self.apply(&current).await;
+            let ended = self.apply(&current).await;
+            if applied.send((ended, current.revision())).await.is_err() {
+                return;
+            }
+            let all_open = self.ports.all_open().await;
             tokio::select! {
                 changed = table.changed() => if changed.is_err() { return },
                 () = self.gateway.stores.changed() => {}
-                () = self.gateway.background.cancelled() => return,
+                // A port that could not be bound is perhaps free by then.
+                () = tokio::time::sleep(FOLLOW_PAUSE), if !all_open => {}
             }
         }
     }
 
-    async fn apply(&self, table: &TenantTable) {
+    async fn apply(&self, table: &TenantTable) -> Vec<Arc<Term>> {
         let stores = self.store_ids();
         let mut tenants = Vec::new();
-        for record in table.iter().filter(|record| is_open(record)) {
+        for record in table.iter().filter(|record| has_ports(record)) {
             let missing = stores
                 .iter()
                 .any(|store| !record.store_ports.contains_key(store));
@@ -103,9 +151,35 @@ impl Tenancy {
                     tracing::warn!(tenant = %record.name, error = %fault, "no port for a store");
                 }
             }
-            tenants.extend(tenant_of(&self.gateway.config, record));
+            let tenant = tenant_of(&self.gateway.config, record).ok();
+            tenants.extend(tenant.map(|tenant| (tenant, record.limits)));
         }
-        self.ports.apply(&self.gateway, tenants).await;
+        self.ports.apply(&self.gateway, tenants).await
+    }
+
+    /// Ids and ports of destroyed tenants come back after their quarantine.
+    async fn registered(
+        &self,
+        name: &TenantName,
+        mode: Mode,
+    ) -> Result<(Record, Created), AdminError> {
+        let registry = &self.gateway.registry;
+        let deadline = tokio::time::Instant::now() + REUSE_WITHIN;
+        loop {
+            match registry.create(name, mode, &self.store_ids()).await {
+                Err(
+                    exhausted @ (RegistryError::PortsExhausted { .. }
+                    | RegistryError::IdsExhausted(_)),
+                ) => {
+                    let waiting = !registry.reserved().await?.is_empty();
+                    if !waiting || tokio::time::Instant::now() > deadline {
+                        return Err(exhausted.into());
+                    }
+                }
+                settled => return Ok(settled?),
+            }
+            tokio::time::sleep(REUSE_PAUSE).await;
+        }
     }
 
     fn store_ids(&self) -> BTreeSet<u64> {
@@ -155,10 +229,13 @@ impl Tenancy {
     }
 }
 
-/// A tenant that is being created has no ports yet, one that is suspended or destroyed none any
-/// longer.
-fn is_open(record: &Record) -> bool {
-    record.state == State::Active
+/// A tenant that is being created has no ports yet, one that is destroyed none any longer. One that
+/// is suspended is told so.
+fn has_ports(record: &Record) -> bool {
+    match record.state {
+        State::Active | State::Suspended => true,
+        State::Creating | State::Destroying => false,
+    }
 }
 
 /// Fails only for an id that its own mode can't have, which the registry's parser refuses before.
@@ -169,6 +246,8 @@ fn tenant_of(config: &Config, record: &Record) -> Result<Tenant, IdOutOfRange> {
         advertise_host: config.advertise_host.clone(),
         pd_port: record.pd_port,
         store_ports: record.store_ports.clone(),
+        state: record.state,
+        created_at: record.created_at,
     })
 }
 
@@ -198,6 +277,15 @@ impl From<IdOutOfRange> for AdminError {
     }
 }
 
+impl From<Stuck> for AdminError {
+    fn from(stuck: Stuck) -> AdminError {
+        match stuck {
+            Stuck::Registry(fault) => fault.into(),
+            stuck => AdminError::Unavailable(format!("{stuck}; it goes on in the background")),
+        }
+    }
+}
+
 impl From<Fault> for AdminError {
     fn from(fault: Fault) -> AdminError {
         AdminError::Unavailable(fault.to_string())
@@ -217,11 +305,7 @@ impl TenantService for Tenancy {
             _ => mode_of(choice)?,
         };
         self.gateway.stores.refresh().await?;
-        let (record, created) = self
-            .gateway
-            .registry
-            .create(&name, mode, &self.store_ids())
-            .await?;
+        let (record, created) = self.registered(&name, mode).await?;
         let tenant = tenant_of(&self.gateway.config, &record)?;
         // Regions first, ports last: nothing of the tenant may be written into a region that others
         // share.
@@ -237,7 +321,7 @@ impl TenantService for Tenancy {
             _ => record,
         };
         self.opened(&tenant).await?;
-        tracing::info!(tenant = %name, mode = %mode, id = record.id().get(), "tenant is served");
+        tracing::info!(tenant = %name, scope = %record.scope, "tenant is served");
         Ok((self.body(&record)?, created))
     }
 
@@ -250,19 +334,19 @@ impl TenantService for Tenancy {
         table.iter().map(|record| self.body(record)).collect()
     }
 
-    /// Fences first: no port, no new request; then destroys. The id stays claimed, and so unused,
-    /// until the data is proven destroyed. The tenant's leases end by themselves: nobody renews them.
+    /// Returns when the data is proven destroyed and the name free. The id and the ports follow
+    /// after the quarantine. The tenant's leases end by themselves: nobody renews them.
     async fn delete(&self, name: &TenantName) -> Result<TenantBody, AdminError> {
         let record = self.gateway.registry.begin_destroy(name).await?;
-        let tenant = tenant_of(&self.gateway.config, &record)?;
-        self.ports.fence(&tenant.name).await;
-        // Other replicas cut the tenant's connections when they see the record change.
-        tokio::time::sleep(self.gateway.config.drain.grace + FENCE_MARGIN).await;
-        destroy::destroy(&self.gateway.stores, &tenant.keyspace).await?;
-        self.gateway.pd_http.forget(&tenant).await?;
-        self.gateway.pd_service.unregister(record.scope).await?;
-        let scope = self.gateway.registry.forget(name).await?;
-        tracing::info!(tenant = %name, scope = %scope, "tenant destroyed, its id stays claimed");
-        self.body(&record)
+        let deadline = tokio::time::Instant::now() + DELETE_WITHIN;
+        loop {
+            match self.destroyer.destroy(name).await {
+                Ok(()) => return self.body(&record),
+                // It goes on in the background, perhaps elsewhere.
+                Err(Stuck::Claimed) if tokio::time::Instant::now() < deadline => {}
+                Err(stuck) => return Err(stuck.into()),
+            }
+            tokio::time::sleep(DELETE_PAUSE).await;
+        }
     }
 }

@@ -6,9 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use mesh_keyspace::{Keyspace, Mode, TenantId};
+use mesh_tenants::{Scope, State};
+
+use crate::fault::Fault;
 
 /// The tenant's present state, for those that outlive a change of its record.
 pub type TenantCell = Arc<ArcSwap<Tenant>>;
@@ -26,7 +30,14 @@ pub struct Tenant {
     pub pd_port: u16,
     /// Port that stands for each store, by store id.
     pub store_ports: BTreeMap<u64, u16>,
+    /// Where in its life the tenant is.
+    pub state: State,
+    /// When the tenant was created: an id that was used before belonged to another tenant.
+    pub created_at: SystemTime,
 }
+
+/// What a tenant keeps for its whole life, whatever it is called.
+pub type Identity = (Scope, SystemTime);
 
 impl Tenant {
     /// Mode of the tenant's keyspace.
@@ -37,6 +48,33 @@ impl Tenant {
     /// Id of the tenant within its mode.
     pub fn id(&self) -> TenantId {
         self.keyspace.id()
+    }
+
+    /// Mode and id.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            mode: self.mode(),
+            id: self.id(),
+        }
+    }
+
+    /// What stays the same for the tenant's life and is nobody else's, ever.
+    pub fn identity(&self) -> Identity {
+        (self.scope(), self.created_at)
+    }
+
+    /// Whether the tenant is answered at all.
+    ///
+    /// # Errors
+    /// [`Fault::NotServed`], which names the state.
+    pub fn served(&self) -> Result<(), Fault> {
+        match self.state {
+            State::Active => Ok(()),
+            state => Err(Fault::NotServed {
+                tenant: self.name.clone(),
+                state: state.as_str(),
+            }),
+        }
     }
 
     /// `host:port` that a client takes as its PD address.

@@ -22,6 +22,9 @@ pub enum RegistryError {
     /// There is no such tenant.
     #[error("there is no tenant {0}")]
     NotFound(TenantName),
+    /// Another tenant has the name.
+    #[error("there is a tenant {0} already")]
+    NameTaken(TenantName),
     /// The tenant's state does not lead to the one asked for.
     #[error("tenant {name} is {from} and can't become {to}")]
     Transition {
@@ -74,6 +77,7 @@ impl RegistryError {
             RegistryError::Etcd(error) => error.is_transient(),
             RegistryError::OtherMode { .. }
             | RegistryError::NotFound(_)
+            | RegistryError::NameTaken(_)
             | RegistryError::Transition { .. }
             | RegistryError::WrongState { .. }
             | RegistryError::NotReserved(_)

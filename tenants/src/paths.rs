@@ -18,6 +18,9 @@ pub const PORTS: &str = "/tidb-mesh/v1/ports/";
 /// `/tidb-mesh/v1/tenant0`: whether a TiDB lives on the storage directly.
 pub const TENANT_ZERO: &str = "/tidb-mesh/v1/tenant0";
 
+/// All live gateways.
+pub const GATEWAYS: &str = "/tidb-mesh/v1/gateways/";
+
 /// Everything that tenants themselves keep in etcd.
 pub const DATA_ROOT: &str = "/tidb-mesh-data/";
 
@@ -46,6 +49,16 @@ pub fn gc(scope: Scope) -> String {
     format!("/tidb-mesh/v1/gc/{}", scope.hex())
 }
 
+/// `/tidb-mesh/v1/gateways/0123456789abcdef`: a live gateway and what it has applied; leased.
+pub fn gateway(id: &str) -> String {
+    format!("{GATEWAYS}{id}")
+}
+
+/// `/tidb-mesh/v1/destroyers/00000001`: which gateway destroys a tenant's data; leased.
+pub fn destroyer(scope: Scope) -> String {
+    format!("/tidb-mesh/v1/destroyers/{}", scope.hex())
+}
+
 /// `/tidb-mesh-data/00000001/`: what stands in front of each of a tenant's own etcd keys.
 pub fn data_prefix(mode: Mode, id: TenantId) -> String {
     format!("{DATA_ROOT}{}/", Scope { mode, id }.hex())
@@ -67,6 +80,8 @@ mod tests {
         assert_eq!(id(scope), "/tidb-mesh/v1/ids/keyspace/18");
         assert_eq!(port(20001), "/tidb-mesh/v1/ports/20001");
         assert_eq!(gc(scope), "/tidb-mesh/v1/gc/01000012");
+        assert_eq!(gateway("0f"), "/tidb-mesh/v1/gateways/0f");
+        assert_eq!(destroyer(scope), "/tidb-mesh/v1/destroyers/01000012");
         assert_eq!(
             data_prefix(scope.mode, scope.id),
             "/tidb-mesh-data/01000012/"

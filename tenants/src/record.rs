@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mesh_keyspace::{Mode, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Scope, TenantName};
+use crate::{Limits, Scope, TenantName};
 
 /// A tenant as registered. Unknown members of the JSON form are ignored: during an upgrade an
 /// older gateway reads what a newer one wrote.
@@ -28,6 +28,8 @@ pub struct Record {
     pub store_ports: BTreeMap<u64, u16>,
     /// When the tenant was created, to the second.
     pub created_at: SystemTime,
+    /// What the tenant may take.
+    pub limits: Limits,
 }
 
 /// Where in its life a tenant is.
@@ -92,6 +94,8 @@ struct RecordJson {
     store_ports: BTreeMap<u64, u16>,
     /// Seconds since 1970.
     created_at: u64,
+    #[serde(default, skip_serializing_if = "Limits::is_unbounded")]
+    limits: Limits,
 }
 
 impl From<Record> for RecordJson {
@@ -104,6 +108,7 @@ impl From<Record> for RecordJson {
             pd_port: record.pd_port,
             store_ports: record.store_ports,
             created_at: seconds(record.created_at),
+            limits: record.limits,
         }
     }
 }
@@ -119,11 +124,13 @@ impl TryFrom<RecordJson> for Record {
             pd_port: json.pd_port,
             store_ports: json.store_ports,
             created_at: UNIX_EPOCH + Duration::from_secs(json.created_at),
+            limits: json.limits,
         })
     }
 }
 
-fn seconds(time: SystemTime) -> u64 {
+/// Seconds since 1970, as records and claims keep times.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
@@ -155,13 +162,20 @@ impl Record {
 pub struct IdClaim {
     /// Tenant that has, or last had, the id.
     pub name: TenantName,
-    /// Set when the tenant is gone from the registry but its data is not proven destroyed.
+    /// Set when the tenant is gone from the registry but its id can't be given away yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reserved: bool,
     /// Ports that stay claimed with a reserved id, so that clients of the tenant that is gone
     /// don't reach another one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<u16>,
+    /// Seconds since 1970 when the data was first proven destroyed; with `reserved`.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub destroyed_at: u64,
+}
+
+fn is_nought(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 /// Value of `ports/<port>`.

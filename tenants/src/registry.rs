@@ -6,6 +6,7 @@
 //! - a port stands for one tenant and one server, and stays claimed as long as the id does,
 //! - an operation that is repeated after an uncertain end finds its own work and succeeds.
 
+mod change;
 mod claims;
 mod destroy;
 mod retry;
@@ -18,11 +19,11 @@ use mesh_keyspace::Mode;
 use tokio::sync::{Mutex, watch};
 
 use crate::allocate::{free_ports, smallest_free_id};
-use crate::etcd::Expect;
-use crate::etcd::{Compare, EtcdClient, EtcdError, Op, Range, Swap, Txn, Versioned, encode};
+use crate::etcd::{Compare, EtcdClient, EtcdError, Op, Range, Txn, Versioned, encode};
 use crate::record::now;
 use crate::{
-    IdClaim, Record, RegistryError, Scope, State, TenantName, TenantTable, TenantZero, paths,
+    IdClaim, Limits, Record, RegistryError, Scope, State, TenantName, TenantTable, TenantZero,
+    paths,
 };
 use claims::{claim_port, claim_store_ports, malformed, numbers};
 use retry::Retry;
@@ -129,6 +130,17 @@ impl Registry {
         Ok(self.find(name).await?.map(|found| found.value))
     }
 
+    /// A tenant's record with the revision of its last change.
+    ///
+    /// # Errors
+    /// etcd's.
+    pub async fn versioned(
+        &self,
+        name: &TenantName,
+    ) -> Result<Option<Versioned<Record>>, RegistryError> {
+        Ok(self.find(name).await?)
+    }
+
     /// All tenants as of now.
     ///
     /// # Errors
@@ -186,48 +198,6 @@ impl Registry {
         }
     }
 
-    /// Moves a tenant to another state.
-    ///
-    /// # Errors
-    /// [`RegistryError::NotFound`], [`RegistryError::Transition`], or etcd's.
-    pub async fn set_state(
-        &self,
-        name: &TenantName,
-        state: State,
-    ) -> Result<Record, RegistryError> {
-        let _turn = self.turn.lock().await;
-        let mut retry = Retry::new();
-        loop {
-            let found = self.find(name).await?;
-            let found = found.ok_or_else(|| RegistryError::NotFound(name.clone()))?;
-            let from = found.value.state;
-            if from == state {
-                return Ok(found.value);
-            }
-            if !from.may_become(state) {
-                return Err(RegistryError::Transition {
-                    name: name.clone(),
-                    from,
-                    to: state,
-                });
-            }
-            let changed = Record {
-                state,
-                ..found.value
-            };
-            let expect = Expect::Revision(found.revision);
-            match self
-                .etcd
-                .swap_json(&paths::tenant(name), expect, &changed)
-                .await
-            {
-                Ok(Swap::Done { .. }) => return Ok(changed),
-                Ok(Swap::Lost(_)) | Err(EtcdError::Uncertain { .. }) => retry.pause().await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
     /// States whether a TiDB lives on the storage directly, or finds what was stated before: the
     /// first statement stands, and all gateways must agree on it.
     ///
@@ -280,6 +250,7 @@ impl Registry {
             pd_port,
             store_ports: stores.iter().copied().zip(ports).collect(),
             created_at: now(),
+            limits: Limits::default(),
         })
     }
 
@@ -302,6 +273,7 @@ impl Registry {
             name: draft.name.clone(),
             reserved: false,
             ports: Vec::new(),
+            destroyed_at: 0,
         };
         let txn = Txn::new()
             .when(Compare::absent(record.clone()))

@@ -71,6 +71,7 @@ impl From<RegistryError> for AdminError {
         match error {
             RegistryError::NotFound(_) => AdminError::NotFound(message),
             RegistryError::OtherMode { .. }
+            | RegistryError::NameTaken(_)
             | RegistryError::Transition { .. }
             | RegistryError::WrongState { .. }
             | RegistryError::NotReserved(_) => AdminError::Conflict(message),

@@ -98,6 +98,23 @@ impl PdService {
         self.gc.unregister(scope).await
     }
 
+    /// Keeps nothing for a tenant while it is suspended: its old snapshots go.
+    ///
+    /// # Errors
+    /// When PD or its etcd can't be reached.
+    pub async fn pause(&self, scope: Scope) -> Result<(), Fault> {
+        self.gc.pause(scope).await
+    }
+
+    /// Ends a pause, before the tenant is served: its safe points are raised to what was collected
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When PD or its etcd can't be reached.
+    pub async fn resume(&self, scope: Scope) -> Result<(), Fault> {
+        self.gc.resume(scope).await
+    }
+
     /// Renews what the storage keeps for tenants, until `shutdown`.
     pub async fn run_gc(&self, shutdown: CancellationToken) {
         self.gc.run(shutdown).await;

@@ -42,6 +42,8 @@ pub(super) fn tenant() -> Tenant {
         advertise_host: "127.0.0.1".to_owned(),
         pd_port: 20_000,
         store_ports: [(1, 20_001)].into(),
+        state: mesh_tenants::State::Active,
+        created_at: std::time::UNIX_EPOCH,
     }
 }
 

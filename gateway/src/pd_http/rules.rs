@@ -188,6 +188,8 @@ mod tests {
             advertise_host: "gateway".to_owned(),
             pd_port: 20000,
             store_ports: Default::default(),
+            state: mesh_tenants::State::Active,
+            created_at: std::time::UNIX_EPOCH,
         };
         let map = RuleMap {
             scope: Scope::of(&tenant),

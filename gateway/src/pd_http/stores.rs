@@ -102,6 +102,8 @@ mod tests {
             advertise_host: "gateway".to_owned(),
             pd_port: 20000,
             store_ports: [(1, 20001)].into(),
+            state: mesh_tenants::State::Active,
+            created_at: std::time::UNIX_EPOCH,
         }
     }
 

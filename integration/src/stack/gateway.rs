@@ -18,6 +18,9 @@ use crate::product::Product;
 /// How long the gateway may take to drain.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(15);
 
+/// Our engine carries nothing out that it has not answered.
+const QUARANTINE: &str = "2s";
+
 /// What a gateway is to be.
 #[derive(Clone, Debug)]
 pub struct GatewayPlan {
@@ -76,6 +79,7 @@ struct ListenSection<'a> {
 #[derive(Serialize)]
 struct TenancySection<'a> {
     tenant0: &'a str,
+    destroy_quarantine: &'a str,
 }
 
 #[derive(Serialize)]
@@ -125,6 +129,7 @@ impl GatewayPlan {
                 } else {
                     "absent"
                 },
+                destroy_quarantine: QUARANTINE,
             },
             limits: self
                 .max_message_bytes

@@ -1,13 +1,16 @@
 //! Names, ids and ports belong to one tenant each, whoever else is at work.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use mesh_keyspace::Mode;
 use mesh_tenants::etcd::Range;
-use mesh_tenants::{Creation, RegistryError, Scope, State, TenantZero, data_prefix, paths};
+use mesh_tenants::{
+    Creation, Limits, Record, RegistryError, Scope, State, TenantZero, data_prefix, paths,
+};
 
 use crate::pd::Pd;
-use crate::{name, registry, stores};
+use crate::{name, registry, replica, stores};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_life_of_a_tenant() {
@@ -85,12 +88,14 @@ async fn an_id_and_its_ports_are_kept_until_the_data_is_proven_destroyed() {
         .await
         .unwrap();
 
+    let replica = replica(&pd).await;
+    let claim = replica.claim(old.scope).await.unwrap().unwrap();
     assert!(matches!(
-        registry.forget(&alpha).await,
+        registry.forget(&alpha, &claim).await,
         Err(RegistryError::WrongState { .. })
     ));
     assert!(matches!(
-        registry.release(old.scope).await,
+        registry.release(&claim).await,
         Err(RegistryError::NotReserved(_))
     ));
     registry.begin_destroy(&alpha).await.unwrap();
@@ -100,9 +105,9 @@ async fn an_id_and_its_ports_are_kept_until_the_data_is_proven_destroyed() {
     let recreated = registry.create(&alpha, Mode::Table, &stores([1])).await;
     assert!(matches!(recreated, Err(RegistryError::WrongState { .. })));
 
-    assert_eq!(registry.forget(&alpha).await.unwrap(), old.scope);
+    assert_eq!(registry.forget(&alpha, &claim).await.unwrap(), old.scope);
     assert!(matches!(
-        registry.forget(&alpha).await,
+        registry.forget(&alpha, &claim).await,
         Err(RegistryError::NotFound(_))
     ));
     let (new, creation) = registry
@@ -126,7 +131,7 @@ async fn an_id_and_its_ports_are_kept_until_the_data_is_proven_destroyed() {
         [old.scope]
     );
 
-    registry.release(old.scope).await.unwrap();
+    registry.release(&claim).await.unwrap();
     assert!(registry.reserved().await.unwrap().is_empty());
     assert_eq!(registry.etcd().get(data).await.unwrap(), None);
     assert_eq!(
@@ -210,8 +215,10 @@ async fn more_stores_than_one_transaction_takes() {
     assert!(matches!(full, Err(RegistryError::PortsExhausted { .. })));
 
     registry.begin_destroy(&name("wide")).await.unwrap();
-    let scope = registry.forget(&name("wide")).await.unwrap();
-    registry.release(scope).await.unwrap();
+    let replica = replica(&pd).await;
+    let claim = replica.claim(record.scope).await.unwrap().unwrap();
+    registry.forget(&name("wide"), &claim).await.unwrap();
+    registry.release(&claim).await.unwrap();
     let left = registry
         .etcd()
         .keys(Range::prefix(paths::PORTS))
@@ -240,4 +247,60 @@ async fn the_first_statement_about_tenant_zero_stands() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_keeps_everything_but_its_name() {
+    let pd = Pd::start().await;
+    let registry = registry(&pd, 21000..=21009).await;
+    let (alpha, beta, gamma) = (name("alpha"), name("beta"), name("gamma"));
+    let (old, _) = registry
+        .create(&alpha, Mode::Table, &stores([1]))
+        .await
+        .unwrap();
+    assert!(matches!(
+        registry.rename(&alpha, &beta).await,
+        Err(RegistryError::WrongState { .. })
+    ));
+    registry.set_state(&alpha, State::Active).await.unwrap();
+    let limits = Limits {
+        connections: NonZeroU32::new(3),
+        ..Limits::default()
+    };
+    registry.set_limits(&alpha, limits).await.unwrap();
+    registry
+        .create(&gamma, Mode::Table, &stores([1]))
+        .await
+        .unwrap();
+    assert!(matches!(
+        registry.rename(&alpha, &gamma).await,
+        Err(RegistryError::NameTaken(_))
+    ));
+
+    let renamed = registry.rename(&alpha, &beta).await.unwrap();
+    let expected = Record {
+        name: beta.clone(),
+        state: State::Active,
+        limits,
+        ..old
+    };
+    assert_eq!(renamed, expected);
+    assert_eq!(registry.get(&beta).await.unwrap(), Some(expected));
+    assert_eq!(registry.get(&alpha).await.unwrap(), None);
+    assert!(matches!(
+        registry.rename(&alpha, &beta).await,
+        Err(RegistryError::NotFound(_))
+    ));
+    let port = registry
+        .etcd()
+        .get(paths::port(renamed.pd_port))
+        .await
+        .unwrap();
+    assert!(String::from_utf8_lossy(&port.unwrap().value).contains("beta"));
+
+    let (next, _) = registry
+        .create(&alpha, Mode::Table, &stores([1]))
+        .await
+        .unwrap();
+    assert_eq!(next.id().get(), 3, "the name is free, nothing else is");
 }

@@ -8,7 +8,7 @@ use mesh_tenants::{Registry, State, TenantTable, paths};
 use tokio::sync::watch::Receiver;
 
 use crate::pd::Pd;
-use crate::{name, registry, stores};
+use crate::{name, registry, replica, stores};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -52,8 +52,10 @@ async fn another_gateways_changes_arrive() {
     // Revisions differ: PD itself writes to its etcd all the time.
     assert!(seen.iter().eq(there.list().await.unwrap().iter()));
 
-    there.begin_destroy(&name("alpha")).await.unwrap();
-    there.forget(&name("alpha")).await.unwrap();
+    let record = there.begin_destroy(&name("alpha")).await.unwrap();
+    let replica = replica(&pd).await;
+    let claim = replica.claim(record.scope).await.unwrap().unwrap();
+    there.forget(&name("alpha"), &claim).await.unwrap();
     until(&mut table, |table| table.get(&name("alpha")).is_none()).await;
 
     there

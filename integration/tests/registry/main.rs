@@ -8,17 +8,26 @@
 )]
 
 mod claims;
+mod fencing;
 mod following;
 mod outages;
 mod pd;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use mesh_tenants::{EtcdClient, Registry, TenantName};
+use mesh_tenants::{EtcdClient, Registry, Replica, TenantName};
 
 pub async fn registry(pd: &pd::Pd, ports: RangeInclusive<u16>) -> Registry {
     Registry::new(EtcdClient::connect(&[pd.endpoint()]).await.unwrap(), ports)
+}
+
+pub async fn replica(pd: &pd::Pd) -> Replica {
+    let etcd = EtcdClient::connect(&[pd.endpoint()]).await.unwrap();
+    Replica::join(etcd, Duration::from_secs(10), Duration::from_secs(1))
+        .await
+        .unwrap()
 }
 
 pub fn name(text: &str) -> TenantName {

@@ -10,6 +10,7 @@ fn record() -> Record {
         pd_port: 20001,
         store_ports: BTreeMap::from([(1, 20002), (4, 20003)]),
         created_at: UNIX_EPOCH + Duration::from_secs(1_790_000_000),
+        limits: Limits::default(),
     }
 }
 
@@ -21,6 +22,15 @@ fn the_json_form_is_pinned() {
     });
     assert_eq!(serde_json::to_value(record()).unwrap(), json);
     assert_eq!(serde_json::from_value::<Record>(json).unwrap(), record());
+}
+
+#[test]
+fn limits_are_part_of_the_record_and_absent_when_there_are_none() {
+    let mut limited = record();
+    limited.limits.connections = std::num::NonZeroU32::new(7);
+    let json = serde_json::to_value(&limited).unwrap();
+    assert_eq!(json["limits"], json!({"connections": 7}));
+    assert_eq!(serde_json::from_value::<Record>(json).unwrap(), limited);
 }
 
 #[test]
@@ -68,14 +78,18 @@ fn claims_are_pinned() {
         name: record().name,
         reserved: false,
         ports: Vec::new(),
+        destroyed_at: 0,
     };
     assert_eq!(serde_json::to_value(&id).unwrap(), json!({"name": "alpha"}));
     let reserved = IdClaim {
         reserved: true,
         ports: vec![1, 2],
+        destroyed_at: 1_790_000_000,
         ..id
     };
-    let json = json!({"name": "alpha", "reserved": true, "ports": [1, 2]});
+    let json = json!({
+        "name": "alpha", "reserved": true, "ports": [1, 2], "destroyed_at": 1_790_000_000,
+    });
     assert_eq!(serde_json::to_value(&reserved).unwrap(), json);
     assert_eq!(serde_json::from_value::<IdClaim>(json).unwrap(), reserved);
 }

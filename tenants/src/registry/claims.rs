@@ -22,13 +22,17 @@ pub(super) fn claim_port(
     port: u16,
 ) -> Result<Txn, EtcdError> {
     let key = paths::port(port);
-    let claim = PortClaim {
-        tenant: tenant.clone(),
-        store,
-    };
+    let claim = port_claim(tenant, store);
     Ok(txn
         .when(Compare::absent(key.clone()))
         .then(Op::put(key, encode(&claim)?)))
+}
+
+pub(super) fn port_claim(tenant: &TenantName, store: Option<u64>) -> PortClaim {
+    PortClaim {
+        tenant: tenant.clone(),
+        store,
+    }
 }
 
 /// The numbers that the keys with a prefix end in.

@@ -2,9 +2,12 @@
 //!
 //! | step | record | id and ports | tenant's data |
 //! |---|---|---|---|
-//! | [`Registry::begin_destroy`] | `destroying` | claimed | no longer reachable |
-//! | [`Registry::forget`] | gone, name free | claimed, id marked reserved | being destroyed |
-//! | [`Registry::release`] | | free | proven destroyed by the caller |
+//! | [`Registry::begin_destroy`] | `destroying` | claimed | no longer reachable, being destroyed |
+//! | [`Registry::forget`] | gone, name free | claimed, id marked reserved | proven destroyed once |
+//! | [`Registry::release`] | | free | proven destroyed again, after a quarantine |
+//!
+//! The last two are done under a [`Claim`], which one gateway at a time can have: a gateway that
+//! lost its claim meanwhile could otherwise release an id that a new tenant has by then.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +17,8 @@ use super::claims::{malformed, number_after};
 use super::retry::Retry;
 use super::{PORTS_PER_TXN, Registry, settled, wrong_state};
 use crate::etcd::{Compare, Op, Range, Txn, Versioned, decode, encode};
-use crate::{IdClaim, Record, RegistryError, Scope, State, TenantName, paths};
+use crate::record::{now, seconds};
+use crate::{Claim, IdClaim, Record, RegistryError, Scope, State, TenantName, paths};
 
 impl Registry {
     /// First step of destroying a tenant: from here on no gateway serves it.
@@ -25,13 +29,14 @@ impl Registry {
         self.set_state(name, State::Destroying).await
     }
 
-    /// Second step: the name becomes free. The id and the ports stay claimed until
-    /// [`Registry::release`].
+    /// Second step, once the data is proven destroyed: the name becomes free. The id and the ports
+    /// stay claimed until [`Registry::release`].
     ///
     /// # Errors
     /// [`RegistryError::NotFound`], [`RegistryError::WrongState`] unless the tenant is being
-    /// destroyed, or etcd's.
-    pub async fn forget(&self, name: &TenantName) -> Result<Scope, RegistryError> {
+    /// destroyed, [`RegistryError::Contended`] when the claim is lost or another tenant's, or
+    /// etcd's.
+    pub async fn forget(&self, name: &TenantName, claim: &Claim) -> Result<Scope, RegistryError> {
         let _turn = self.turn.lock().await;
         let mut retry = Retry::new();
         let mut begun = None;
@@ -42,15 +47,18 @@ impl Registry {
             if found.value.state != State::Destroying {
                 return Err(wrong_state(found.value));
             }
+            if found.value.scope != claim.scope() {
+                return Err(RegistryError::Contended);
+            }
             begun = Some(found.value.scope);
-            if settled(self.reserve(&found).await)? {
+            if settled(self.reserve(&found, claim).await)? {
                 return Ok(found.value.scope);
             }
             retry.pause().await?;
         }
     }
 
-    /// Ids whose tenant is gone and whose data is not proven destroyed.
+    /// Ids whose tenant is gone and that can't be given away yet.
     ///
     /// # Errors
     /// etcd's.
@@ -73,40 +81,68 @@ impl Registry {
     /// kept in etcd, its ports and its garbage collection state, and makes the id free.
     ///
     /// # Errors
-    /// [`RegistryError::NotReserved`], or etcd's.
-    pub async fn release(&self, scope: Scope) -> Result<(), RegistryError> {
+    /// [`RegistryError::NotReserved`], [`RegistryError::Contended`] when the claim is lost, or
+    /// etcd's.
+    pub async fn release(&self, claim: &Claim) -> Result<(), RegistryError> {
         let _turn = self.turn.lock().await;
+        let scope = claim.scope();
         let key = paths::id(scope);
-        let claim = self.etcd.get_json::<IdClaim>(&key).await?;
-        let claim = claim.filter(|claim| claim.value.reserved);
-        let claim = claim.ok_or(RegistryError::NotReserved(scope))?;
+        let reserved = self.etcd.get_json::<IdClaim>(&key).await?;
+        let reserved = reserved.filter(|found| found.value.reserved);
+        let reserved = reserved.ok_or(RegistryError::NotReserved(scope))?;
         self.etcd
             .delete(Range::prefix(paths::data_prefix(scope.mode, scope.id)))
             .await?;
-        for ports in claim.value.ports.chunks(PORTS_PER_TXN) {
-            let unchanged = Txn::new().when(Compare::unchanged_since(key.clone(), claim.revision));
-            let drop = |txn: Txn, port: &u16| txn.then(Op::delete(Range::key(paths::port(*port))));
-            self.commit(ports.iter().fold(unchanged, drop)).await?;
+        let fenced = || {
+            let unchanged = Compare::unchanged_since(key.clone(), reserved.revision);
+            claim.fence(Txn::new()).when(unchanged)
+        };
+        for ports in reserved.value.ports.chunks(PORTS_PER_TXN) {
+            let mut txn = fenced();
+            for port in ports {
+                txn = self.drop_port(txn, *port, reserved.revision).await?;
+            }
+            self.commit(txn).await?;
         }
-        let last = Txn::new()
-            .when(Compare::unchanged_since(key.clone(), claim.revision))
+        let last = fenced()
             .then(Op::delete(Range::key(paths::gc(scope))))
-            .then(Op::delete(Range::key(key)));
+            .then(Op::delete(Range::key(key.clone())));
         self.commit(last).await
     }
 
-    async fn reserve(&self, found: &Versioned<Record>) -> Result<bool, RegistryError> {
+    /// After a crash in the midst of a release a port may belong to a new tenant already; that claim
+    /// is younger than the reservation.
+    async fn drop_port(&self, txn: Txn, port: u16, reserved_at: i64) -> Result<Txn, RegistryError> {
+        let key = paths::port(port);
+        let held = self.etcd.get(key.clone()).await?;
+        Ok(
+            match held.filter(|held| held.create_revision < reserved_at) {
+                None => txn,
+                Some(held) => txn
+                    .when(Compare::created_at(key.clone(), held.create_revision))
+                    .then(Op::delete(Range::key(key))),
+            },
+        )
+    }
+
+    async fn reserve(
+        &self,
+        found: &Versioned<Record>,
+        claim: &Claim,
+    ) -> Result<bool, RegistryError> {
         let record = &found.value;
         let key = paths::tenant(&record.name);
-        let claim = IdClaim {
+        let reserved = IdClaim {
             name: record.name.clone(),
             reserved: true,
             ports: record.ports().collect(),
+            destroyed_at: seconds(now()),
         };
-        let txn = Txn::new()
+        let txn = claim
+            .fence(Txn::new())
             .when(Compare::unchanged_since(key.clone(), found.revision))
             .then(Op::delete(Range::key(key)))
-            .then(Op::put(paths::id(record.scope), encode(&claim)?));
+            .then(Op::put(paths::id(record.scope), encode(&reserved)?));
         Ok(self.etcd.txn(txn).await?.succeeded)
     }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Scope, State};
+use crate::{Limits, Scope, State};
 use mesh_keyspace::Mode;
 
 fn record(name: &str, id: u32) -> Record {
@@ -12,6 +12,7 @@ fn record(name: &str, id: u32) -> Record {
         pd_port: 20000,
         store_ports: BTreeMap::new(),
         created_at: std::time::UNIX_EPOCH,
+        limits: Limits::default(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use mesh_tenants::Scope;
+use mesh_tenants::{Scope, State};
 use tokio_util::sync::CancellationToken;
 
 use super::mover::Mover;
@@ -43,9 +43,19 @@ impl Gc {
     async fn round(&self, mover: &mut Mover) -> Result<(), Fault> {
         let tenants = self.registry.list().await;
         let tenants = tenants.map_err(|fault| Fault::Unavailable(fault.to_string()))?;
-        let scopes: Vec<Scope> = tenants.iter().map(|record| record.scope).collect();
-        let look_after = |scope| async move { self.holds.look_after(scope).await };
-        let held: Vec<Result<Option<Timestamp>, Fault>> = stream::iter(scopes)
+        // What is being destroyed needs nothing, and would be begun anew by a look at it.
+        let kept: Vec<(Scope, State)> = tenants
+            .iter()
+            .filter(|record| record.state != State::Destroying)
+            .map(|record| (record.scope, record.state))
+            .collect();
+        let look_after = |(scope, state)| async move {
+            match state {
+                State::Suspended => self.holds.pause(scope).await.map(|()| None),
+                _ => self.holds.look_after(scope).await,
+            }
+        };
+        let held: Vec<Result<Option<Timestamp>, Fault>> = stream::iter(kept)
             .map(look_after)
             .buffer_unordered(AT_A_TIME)
             .collect()

@@ -140,14 +140,32 @@ impl Holds {
         Ok(None)
     }
 
+    /// Keeps nothing for a tenant that is not served, but remembers its safe points. It catches up
+    /// by [`Holds::renew`], before it is served again.
+    pub(super) async fn pause(&self, scope: Scope) -> Result<(), Fault> {
+        self.unsee(scope);
+        let now = unix_now();
+        if !self.state(scope).await?.is_held(now) {
+            return Ok(());
+        }
+        self.storage.release(scope).await?;
+        let end = |state: &mut GcState| {
+            state.held_until = now - 1;
+            Ok(())
+        };
+        self.ledger.change(scope, end).await.map(drop)
+    }
+
     /// Keeps nothing for a tenant any longer.
     pub(super) async fn end(&self, scope: Scope) -> Result<(), Fault> {
         self.storage.release(scope).await?;
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&scope);
+        self.unsee(scope);
         self.ledger.forget(scope).await
+    }
+
+    fn unsee(&self, scope: Scope) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&scope);
     }
 
     /// A tenant's state. One that was never begun may have data of any age: nothing is kept for it

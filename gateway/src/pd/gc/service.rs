@@ -55,6 +55,16 @@ impl Gc {
         self.holds.end(scope).await
     }
 
+    /// Keeps nothing for a tenant that is not served for a while.
+    pub(in crate::pd) async fn pause(&self, scope: Scope) -> Result<(), Fault> {
+        self.holds.pause(scope).await
+    }
+
+    /// Before a paused tenant is served again: it catches up with what was collected meanwhile.
+    pub(in crate::pd) async fn resume(&self, scope: Scope) -> Result<(), Fault> {
+        self.holds.renew(scope).await.map(|_| ())
+    }
+
     /// Before a tenant is answered anything: the storage keeps what it needs.
     pub(in crate::pd) async fn ensure_held(&self, tenant: &Tenant) -> Result<(), Fault> {
         self.holds.ensure(scope_of(tenant)).await

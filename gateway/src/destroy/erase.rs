@@ -1,25 +1,23 @@
-//! Destroys a tenant's data on every store, after the tenant has been fenced.
+//! Destroys what lies in a tenant's ranges, on every store.
 
 use std::time::Duration;
 
 use mesh_keyspace::Keyspace;
 use mesh_proto::types::kvrpcpb;
-use prost::Message;
-use tonic::client::Grpc;
-use tonic::{Request, Status};
 
+use super::call::call;
 use crate::fault::Fault;
-use crate::grpc::RawCodec;
-use crate::upstream::{self, Stores};
+use crate::upstream::Stores;
 
 /// Dropping files of a large tenant takes a store a while.
 const TIMEOUT: Duration = Duration::from_secs(300);
+const PATH: &str = "/tikvpb.Tikv/UnsafeDestroyRange";
 
 /// Destroys every version of every key in the tenant's ranges.
 ///
 /// # Errors
 /// The first store's that fails; the call is safe to repeat.
-pub async fn destroy(stores: &Stores, keyspace: &Keyspace) -> Result<(), Fault> {
+pub(super) async fn erase(stores: &Stores, keyspace: &Keyspace) -> Result<(), Fault> {
     stores.refresh().await?;
     for store in stores.all().values() {
         for range in keyspace.ranges() {
@@ -38,22 +36,7 @@ async fn on_store(
     address: &str,
     request: &kvrpcpb::UnsafeDestroyRangeRequest,
 ) -> Result<(), Fault> {
-    let mut client = Grpc::new(upstream::channel(address)?);
-    let call = async {
-        client
-            .ready()
-            .await
-            .map_err(|fault| Status::unavailable(fault.to_string()))?;
-        let path = http::uri::PathAndQuery::from_static("/tikvpb.Tikv/UnsafeDestroyRange");
-        client
-            .unary(Request::new(request.encode_to_vec().into()), path, RawCodec)
-            .await
-    };
-    let answer = tokio::time::timeout(TIMEOUT, call)
-        .await
-        .map_err(|_| Fault::Unavailable("a store did not destroy in time".to_owned()))??;
-    let answer = kvrpcpb::UnsafeDestroyRangeResponse::decode(answer.into_inner())
-        .map_err(|fault| Fault::BadAnswer(format!("UnsafeDestroyRange: {fault}")))?;
+    let answer: kvrpcpb::UnsafeDestroyRangeResponse = call(address, PATH, request, TIMEOUT).await?;
     if answer.error.is_empty() && answer.region_error.is_none() {
         return Ok(());
     }
