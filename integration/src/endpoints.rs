@@ -14,6 +14,9 @@ pub struct Endpoints {
     pub storage: StorageEndpoints,
     /// The gateway.
     pub gateway: GatewayEndpoints,
+    /// The MySQL front, when there is a TiDB to reach through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mysql_proxy: Option<FrontEndpoints>,
     /// The tenants by name.
     pub tenants: BTreeMap<String, TenantEndpoints>,
 }
@@ -30,6 +33,17 @@ pub struct StorageEndpoints {
 /// The gateway's admin address and process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayEndpoints {
+    /// Admin API, probes and metrics.
+    pub admin: String,
+    /// Its process id.
+    pub pid: i32,
+}
+
+/// The MySQL front.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontEndpoints {
+    /// Address for clients of all tenants.
+    pub mysql: String,
     /// Admin API, probes and metrics.
     pub admin: String,
     /// Its process id.
@@ -109,6 +123,7 @@ mod tests {
     fn the_shape_is_the_contract() {
         let text = r#"{"storage":{"pd":"127.0.0.1:1","tikv":["127.0.0.1:2"]},
             "gateway":{"admin":"127.0.0.1:3","pid":4},
+            "mysql_proxy":{"mysql":"127.0.0.1:9","admin":"127.0.0.1:10","pid":11},
             "tenants":{"alpha":{"mode":"table","id":1,"pd":"127.0.0.1:5",
               "tidb":[{"mysql":"127.0.0.1:6","status":"127.0.0.1:7","pid":8}]}}}"#;
         let endpoints: Endpoints = serde_json::from_str(text).expect("reads");

@@ -100,6 +100,19 @@ impl PortBlock {
         self.range(1).map(|(first, _)| first)
     }
 
+    /// The last port that nobody was given yet: for what came later than the layout of the first
+    /// ports, which is remembered between runs.
+    ///
+    /// # Errors
+    /// When the block is used up.
+    pub fn port_from_end(&mut self) -> Result<u16> {
+        if self.next >= self.end {
+            bail!("the block of ports from {} is used up", self.first);
+        }
+        self.end -= 1;
+        Ok(self.end)
+    }
+
     /// The next `count` ports as first and last.
     ///
     /// # Errors

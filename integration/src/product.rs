@@ -14,23 +14,27 @@ use crate::progress::Progress;
 pub struct Product {
     /// `tidb-mesh-gateway`.
     pub gateway: PathBuf,
+    /// `tidb-mesh-proxy`.
+    pub proxy: PathBuf,
     /// `tidb-mesh`, the command line.
     pub cli: PathBuf,
 }
 
 impl Product {
-    /// Builds both binaries.
+    /// Builds them all.
     ///
     /// # Errors
     /// When the build fails; the message carries the compiler's output.
     pub async fn build(progress: &Progress) -> Result<Self> {
-        let phase = progress.phase("build the gateway");
+        let phase = progress.phase("build gateway, MySQL front and command line");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args([
             "build",
             "--quiet",
             "--package",
             "mesh-gateway",
+            "--package",
+            "mesh-mysql-proxy",
             "--package",
             "mesh-cli",
         ]);
@@ -46,7 +50,7 @@ impl Product {
             .context("cannot start cargo")?;
         if !output.status.success() {
             bail!(
-                "building the gateway failed:\n{}",
+                "building the product failed:\n{}",
                 String::from_utf8_lossy(&output.stderr)
             );
         }
@@ -59,6 +63,7 @@ impl Product {
         let dir = layout::target_dir()?.join(profile);
         Ok(Self {
             gateway: dir.join("tidb-mesh-gateway"),
+            proxy: dir.join("tidb-mesh-proxy"),
             cli: dir.join("tidb-mesh"),
         })
     }

@@ -66,15 +66,29 @@ impl Session {
     /// # Errors
     /// As [`Session::connect`], and when the database is unknown.
     pub async fn connect_to(address: &str, database: Option<&str>) -> Result<Self> {
-        let (host, port) = address
-            .rsplit_once(':')
-            .context("an address is HOST:PORT")?;
-        let options = OptsBuilder::default()
-            .ip_or_hostname(host)
-            .tcp_port(port.parse()?)
-            .user(Some("root"))
-            .db_name(database)
-            .prefer_socket(false);
+        let options = options(address)?.user(Some("root")).db_name(database);
+        Self::open(address, options).await
+    }
+
+    /// Connects as somebody else.
+    ///
+    /// # Errors
+    /// As [`Session::connect`]; an error of the server can be taken from the chain.
+    pub async fn connect_as(address: &str, user: &str, password: &str) -> Result<Self> {
+        let options = options(address)?.user(Some(user)).pass(Some(password));
+        Self::open(address, options).await
+    }
+
+    /// The driver's connection, for what this type has no word for.
+    pub fn driver(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Connects with the driver's own options.
+    ///
+    /// # Errors
+    /// As [`Session::connect_as`].
+    pub async fn open(address: &str, options: OptsBuilder) -> Result<Self> {
         let conn = tokio::time::timeout(CONNECT_LIMIT, Conn::new(options))
             .await
             .with_context(|| format!("{address} doesn't greet"))?
@@ -196,6 +210,32 @@ impl Session {
         self.conn.close(prepared).await?;
         Ok(vec![set])
     }
+}
+
+/// Options for a server at `HOST:PORT`.
+///
+/// # Errors
+/// When the address isn't of this form.
+pub fn options(address: &str) -> Result<OptsBuilder> {
+    let (host, port) = address
+        .rsplit_once(':')
+        .context("an address is HOST:PORT")?;
+    Ok(OptsBuilder::default()
+        .ip_or_hostname(host)
+        .tcp_port(port.parse()?)
+        .prefer_socket(false))
+}
+
+/// The server's error that a connection attempt ended with.
+#[must_use]
+pub fn refusal(error: &anyhow::Error) -> Option<SqlError> {
+    let causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<mysql_async::Error>());
+    causes.into_iter().find_map(|cause| match cause {
+        mysql_async::Error::Server(error) => Some(error.clone().into()),
+        _ => None,
+    })
 }
 
 impl From<mysql_async::ServerError> for SqlError {

@@ -20,7 +20,8 @@ use crate::product::Product;
 use crate::progress::Progress;
 use crate::servers::Servers;
 use crate::stack::{
-    Gateway, GatewayPlan, SWITCHED_OFF, Storage, StoragePlan, Tidb, TidbPlan, TidbPorts,
+    Front, FrontPlan, Gateway, GatewayPlan, SWITCHED_OFF, Storage, StoragePlan, Tidb, TidbPlan,
+    TidbPorts,
 };
 
 /// Ports of the block for the tenants' PD and store addresses.
@@ -32,6 +33,7 @@ const PORTS_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Running {
     pub(super) storage: StorageEndpoints,
     pub(super) gateway: Arc<Gateway>,
+    pub(super) front: Option<Arc<Front>>,
     pub(super) tenants: BTreeMap<String, RunningTenant>,
     _ports: PortBlock,
 }
@@ -75,6 +77,7 @@ impl Start<'_> {
         let (mut block, mut remembered) = self.ports().await?;
         let plan = StoragePlan::new(self.state.path(), &mut block, None)?;
         let mut gateway_plan = GatewayPlan::new(self.state.path(), "", &mut block, TENANT_PORTS)?;
+        let front_plan = FrontPlan::new(self.state.path(), &gateway_plan.token_file(), &mut block)?;
         let storage = self.storage(&servers, plan).await?;
         gateway_plan.pd.clone_from(&storage.pd);
         gateway_plan.tenant0_present = self.flags.tenant0_present();
@@ -82,9 +85,11 @@ impl Start<'_> {
         let infos = self.tenants(&gateway).await?;
         self.assign_tidb_ports(&mut block, &mut remembered)?;
         let tenants = self.tidbs(&servers, infos, &remembered).await?;
+        let front = self.front(&product, front_plan, &tenants).await?;
         Ok(Running {
             storage,
             gateway,
+            front,
             tenants,
             _ports: block,
         })
@@ -195,6 +200,28 @@ impl Start<'_> {
             .collect())
     }
 
+    /// Without a TiDB there is nothing that it could reach.
+    async fn front(
+        &self,
+        product: &Product,
+        plan: FrontPlan,
+        tenants: &BTreeMap<String, RunningTenant>,
+    ) -> Result<Option<Arc<Front>>> {
+        if self.flags.tidb_count() == 0 {
+            return Ok(None);
+        }
+        let phase = self.progress.phase("start the MySQL front");
+        let addresses = tenants.iter().map(|(name, tenant)| {
+            let servers = tenant.tidb.iter().map(|tidb| tidb.mysql());
+            (name.clone(), servers.collect())
+        });
+        let config = plan.config(addresses.collect());
+        let front = Front::start(product, plan, &config).await?;
+        self.supervisor.adopt(Layer::Front, &front.process);
+        phase.done(&format!("MySQL for every tenant at {}", front.plan().mysql));
+        Ok(Some(Arc::new(front)))
+    }
+
     async fn tidbs_of(
         &self,
         servers: &Servers,
@@ -224,9 +251,10 @@ impl Start<'_> {
 impl Running {
     /// A description that can be taken anew after every restart.
     pub(super) fn describe(&self) -> Describe {
-        let (storage, gateway, tenants) = (
+        let (storage, gateway, front, tenants) = (
             self.storage.clone(),
             Arc::clone(&self.gateway),
+            self.front.clone(),
             self.tenants.clone(),
         );
         Box::new(move || Endpoints {
@@ -235,6 +263,7 @@ impl Running {
                 admin: gateway.admin_address().to_string(),
                 pid: gateway.process.pid(),
             },
+            mysql_proxy: front.as_ref().map(|front| front.endpoints()),
             tenants: tenants
                 .iter()
                 .map(|(name, tenant)| (name.clone(), tenant.describe()))

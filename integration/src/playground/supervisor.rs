@@ -27,6 +27,7 @@ pub(super) type Describe = Box<dyn Fn() -> Endpoints + Send + Sync>;
 /// Children in the order in which they are stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Layer {
+    Front,
     Tidb,
     Gateway,
     Engine,
@@ -79,7 +80,13 @@ impl Supervisor {
         *lock(&self.shared.describe) = None;
         let children = lock(&self.shared.children).clone();
         let politely = async {
-            for layer in [Layer::Tidb, Layer::Gateway, Layer::Engine, Layer::Pd] {
+            for layer in [
+                Layer::Front,
+                Layer::Tidb,
+                Layer::Gateway,
+                Layer::Engine,
+                Layer::Pd,
+            ] {
                 let of_layer = children.iter().filter(|(of, _)| *of == layer);
                 join_all(of_layer.map(|(_, process)| process.stop(GRACE))).await;
             }

@@ -31,6 +31,11 @@ pub(super) fn connect(running: &Running) -> String {
         }
     }
     let mut text = format!("\n{table}\n");
+    if let Some(front) = &running.front {
+        let address = front.plan().mysql.to_string();
+        let command = mysql_command(&address).replace("-u root", "-u TENANT.root");
+        let _ = writeln!(text, "every tenant through one address: {command}");
+    }
     let _ = writeln!(
         text,
         "storage: PD {}, stores {}",

@@ -103,7 +103,9 @@ impl GatewayPlan {
         })
     }
 
-    fn token_file(&self) -> PathBuf {
+    /// Where its admin token is.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
         self.dir.join("admin.token")
     }
 

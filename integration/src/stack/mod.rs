@@ -1,6 +1,7 @@
 //! The whole stack on loopback: storage, gateway, tenants, TiDB servers. Each part can be stopped,
 //! killed and started again on the same ports with the same configuration.
 
+mod front;
 mod gateway;
 mod storage;
 mod tidb;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+pub use front::{Front, FrontPlan};
 pub use gateway::{Gateway, GatewayPlan};
 pub use storage::{Storage, StoragePlan, StoragePorts};
 pub use tidb::{SWITCHED_OFF, Tidb, TidbPlan, TidbPorts};
@@ -39,6 +41,7 @@ pub struct StackPlan {
     direct_tidb: usize,
     tenant0_present: bool,
     max_message_bytes: Option<u64>,
+    front: bool,
 }
 
 /// A running stack; dropping it kills what it started.
@@ -50,6 +53,8 @@ pub struct Stack {
     pub storage: Storage,
     /// The gateway, when there are tenants.
     pub gateway: Option<Gateway>,
+    /// The MySQL front, when asked for.
+    pub front: Option<Front>,
     /// Tenants by name.
     pub tenants: BTreeMap<String, Tenant>,
     /// TiDB servers directly on the storage.
@@ -79,7 +84,15 @@ impl StackPlan {
             direct_tidb: 0,
             tenant0_present: false,
             max_message_bytes: None,
+            front: false,
         }
+    }
+
+    /// With the MySQL front before all tenants.
+    #[must_use]
+    pub fn front(mut self) -> Self {
+        self.front = true;
+        self
     }
 
     /// Regions split after so many bytes, instead of the engine's default.
@@ -139,6 +152,7 @@ impl StackPlan {
             dir,
             storage,
             gateway: None,
+            front: None,
             tenants: BTreeMap::new(),
             direct: Vec::new(),
             servers,
@@ -150,6 +164,9 @@ impl StackPlan {
         if !self.tenants.is_empty() {
             stack.start_gateway(&self).await?;
             stack.start_tenants(&self).await?;
+        }
+        if self.front {
+            stack.start_front().await?;
         }
         Ok(stack)
     }
@@ -247,6 +264,9 @@ impl Stack {
 
     /// Stops everything politely, the last started first.
     pub async fn stop(self) {
+        if let Some(front) = &self.front {
+            front.stop().await;
+        }
         let tenants = self.tenants.values().flat_map(|tenant| tenant.tidb.iter());
         futures::future::join_all(tenants.chain(&self.direct).map(Tidb::stop)).await;
         if let Some(gateway) = &self.gateway {
@@ -263,6 +283,24 @@ impl Stack {
         gateway.max_message_bytes = plan.max_message_bytes;
         self.gateway = Some(Gateway::start(&product, gateway).await?);
         Ok(())
+    }
+
+    async fn start_front(&mut self) -> Result<()> {
+        let product = Product::build(&Progress::hidden()).await?;
+        let gateway = self.gateway.as_ref().context("this stack has no gateway")?;
+        let plan = FrontPlan::new(&self.dir, gateway.token_file(), &mut self.ports)?;
+        let config = plan.config(self.mysql_addresses());
+        self.front = Some(Front::start(&product, plan, &config).await?);
+        Ok(())
+    }
+
+    /// Tenants with the MySQL addresses of their servers.
+    #[must_use]
+    pub fn mysql_addresses(&self) -> Vec<(String, Vec<String>)> {
+        let tenants = self.tenants.iter();
+        tenants
+            .map(|(name, tenant)| (name.clone(), tenant.tidb.iter().map(Tidb::mysql).collect()))
+            .collect()
     }
 
     async fn start_tenants(&mut self, plan: &StackPlan) -> Result<()> {

@@ -115,8 +115,10 @@ fn a_playground_runs_heals_stops_and_remembers() {
         let first = playground.ready().await;
         let names: Vec<&String> = first.tenants.keys().collect();
         assert_eq!(names, ["alpha", "beta"]);
-        for (name, tenant) in &first.tenants {
-            let mut session = Session::connect(&tenant.tidb[0].mysql).await.unwrap();
+        let front = first.mysql_proxy.as_ref().expect("the MySQL front");
+        for name in first.tenants.keys() {
+            let user = format!("{name}.root");
+            let mut session = Session::connect_as(&front.mysql, &user, "").await.unwrap();
             session
                 .execute("CREATE TABLE test.kept (who VARCHAR(9) PRIMARY KEY)")
                 .await
@@ -169,11 +171,13 @@ fn a_second_one_is_refused(dir: &Path) {
 /// The gateway, then a TiDB: both are back with a new process id within two seconds.
 async fn a_killed_child_comes_back(dir: &Path, first: &Endpoints) {
     let tidb = &first.tenants["alpha"].tidb[0];
-    for victim in [first.gateway.pid, tidb.pid] {
+    let front = first.mysql_proxy.as_ref().expect("the MySQL front");
+    for victim in [first.gateway.pid, tidb.pid, front.pid] {
         kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
         eventually("a new process id", Duration::from_secs(4), || async {
             let now = Endpoints::read(dir)?;
-            let pids = [now.gateway.pid, now.tenants["alpha"].tidb[0].pid];
+            let front = now.mysql_proxy.map_or(0, |front| front.pid);
+            let pids = [now.gateway.pid, now.tenants["alpha"].tidb[0].pid, front];
             anyhow::ensure!(!pids.contains(&victim), "{pids:?}");
             Ok(())
         })
@@ -211,6 +215,7 @@ fn an_existing_storage_is_used_and_left_alone() {
         assert_eq!(endpoints.storage.tikv, [stack.storage.tikv_address()]);
         assert_eq!(endpoints.tenants["solo"].mode, "table");
         assert!(endpoints.tenants["solo"].tidb.is_empty());
+        assert_eq!(endpoints.mysql_proxy, None);
         playground.signal(Signal::SIGINT);
         assert_eq!(playground.ended().await, Some(0));
         assert!(stack.storage.pd.is_running());

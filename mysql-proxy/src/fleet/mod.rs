@@ -1,0 +1,92 @@
+//! The TiDB servers of one tenant: which there are, how they fare, and which takes the next session.
+
+pub mod backend;
+pub mod load;
+mod pick;
+pub mod probe;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use arc_swap::ArcSwap;
+
+pub use backend::Backend;
+
+/// Servers of one tenant.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    backends: ArcSwap<Vec<Arc<Backend>>>,
+    sessions: AtomicUsize,
+    max_sessions: AtomicUsize,
+}
+
+/// A session's place among those that its tenant may have.
+#[derive(Debug)]
+pub struct Place(Arc<Fleet>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Fleet {
+    /// Has these servers from now on. One that stays keeps its figures; one that goes keeps its
+    /// sessions until they end.
+    pub fn set(&self, addresses: &[String], max_sessions: usize) {
+        let old = self.backends.load();
+        let kept = |address: &String| {
+            let known = old.iter().find(|backend| backend.address == *address);
+            known.map_or_else(|| Arc::new(Backend::new(address.clone())), Arc::clone)
+        };
+        self.backends
+            .store(Arc::new(addresses.iter().map(kept).collect()));
+        self.max_sessions.store(max_sessions, Relaxed);
+    }
+
+    /// Its servers now.
+    #[must_use]
+    pub fn backends(&self) -> Arc<Vec<Arc<Backend>>> {
+        self.backends.load_full()
+    }
+
+    /// Takes a place, if there is one.
+    #[must_use]
+    pub fn place(self: &Arc<Self>) -> Option<Place> {
+        let before = self.sessions.fetch_add(1, Relaxed);
+        let place = Place(Arc::clone(self));
+        (before < self.max_sessions.load(Relaxed)).then_some(place)
+    }
+
+    /// Sessions that have a place.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_stays_keeps_its_figures() {
+        let fleet = Fleet::default();
+        fleet.set(&["a:1".to_owned(), "b:1".to_owned()], 5);
+        let first = fleet.backends();
+        fleet.set(&["b:1".to_owned(), "c:1".to_owned()], 5);
+        let second = fleet.backends();
+        assert!(Arc::ptr_eq(&first[1], &second[0]));
+        assert_eq!(second[1].address, "c:1");
+    }
+
+    #[test]
+    fn places_are_bounded_and_come_back() {
+        let fleet = Arc::new(Fleet::default());
+        fleet.set(&[], 1);
+        let place = fleet.place().expect("the only place");
+        assert!(fleet.place().is_none());
+        drop(place);
+        assert!(fleet.place().is_some());
+    }
+}

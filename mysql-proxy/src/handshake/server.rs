@@ -1,0 +1,113 @@
+//! The server's half: connection, greeting, and the login in the client's place.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::packets::{PacketError, Packets};
+use crate::fleet::Backend;
+use crate::packet::capability::Capabilities;
+use crate::packet::fault::is_error;
+use crate::packet::greeting::Greeting;
+use crate::packet::login::Login;
+use crate::wire::Wire;
+
+/// A method that no user has: the server then asks for the user's own, with its own salt.
+const NOBODYS_PLUGIN: &[u8] = b"mesh_ask_the_client";
+
+/// Bytes that a server may send before the login is complete.
+const LOGIN_BYTES: usize = 1024 * 1024;
+
+/// A server that has greeted.
+#[derive(Debug)]
+pub struct Greeted {
+    /// The connection.
+    pub packets: Packets<Wire>,
+    /// What it said.
+    pub greeting: Greeting,
+}
+
+/// Why a server didn't greet.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// It can't be reached.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It didn't answer in time.
+    #[error("no greeting in time")]
+    Timeout,
+    /// It sent something else.
+    #[error("the greeting can't be read")]
+    NoGreeting,
+    /// It refused at once, in its own words.
+    #[error("it refused to greet")]
+    Refused(Vec<u8>),
+}
+
+impl From<PacketError> for DialError {
+    fn from(error: PacketError) -> Self {
+        match error {
+            PacketError::Io(error) => DialError::Io(error),
+            PacketError::TooLong(_) | PacketError::OutOfOrder { .. } => DialError::NoGreeting,
+        }
+    }
+}
+
+/// Connects and reads the greeting; tells the backend how it went.
+///
+/// # Errors
+/// [`DialError`].
+pub async fn greet(backend: &Backend, within: Duration) -> Result<Greeted, DialError> {
+    let outcome = timeout(within, connect(&backend.address)).await;
+    match outcome.unwrap_or(Err(DialError::Timeout)) {
+        Ok(greeted) => {
+            backend.greeted(&greeted.greeting);
+            Ok(greeted)
+        }
+        Err(error) => {
+            backend.failed();
+            Err(error)
+        }
+    }
+}
+
+async fn connect(address: &str) -> Result<Greeted, DialError> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut packets = Packets::new(Wire::Plain(stream), LOGIN_BYTES);
+    let payload = packets.read().await?;
+    if is_error(&payload) {
+        return Err(DialError::Refused(payload));
+    }
+    let greeting = Greeting::parse(&payload).ok_or(DialError::NoGreeting)?;
+    Ok(Greeted { packets, greeting })
+}
+
+/// Whether this server can serve what was agreed on with the client.
+#[must_use]
+pub fn serves(greeting: &Greeting, client: Capabilities) -> bool {
+    let needed = (client & Capabilities::FORM_OF_PACKETS) | Capabilities::REQUIRED;
+    greeting.capabilities.contain(needed)
+}
+
+/// The login that the server gets in the place of the client's.
+#[must_use]
+pub fn login_for(
+    login: &Login,
+    user: &[u8],
+    greeting: &Greeting,
+    about: &[(&str, String)],
+) -> Login {
+    let mut own = login.clone();
+    user.clone_into(&mut own.user);
+    own.plugin = NOBODYS_PLUGIN.to_vec();
+    let always = Capabilities::REQUIRED | Capabilities::CONNECT_ATTRS;
+    own.capabilities = (login.capabilities | always) & greeting.capabilities;
+    let about = about
+        .iter()
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+    own.attributes.extend(about);
+    own
+}

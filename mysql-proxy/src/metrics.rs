@@ -1,0 +1,124 @@
+//! Metrics of the proxy. Sessions count on their own; sums are made when somebody asks.
+
+use std::fmt::Write as _;
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::fault::Fault;
+use crate::proxy::Proxy;
+
+/// A tenant's name.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct TenantLabels {
+    /// From the configuration.
+    pub tenant: String,
+}
+
+/// A server of a tenant.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ServerLabels {
+    /// Tenant's name.
+    pub tenant: String,
+    /// Address from the configuration.
+    pub server: String,
+}
+
+/// Why a login failed.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct FaultLabels {
+    /// [`Fault::label`].
+    pub fault: &'static str,
+}
+
+/// Counters that aren't of a session.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    refused: Family<FaultLabels, Counter>,
+}
+
+impl Metrics {
+    /// Counts a login that failed.
+    pub fn refused(&self, fault: &Fault) {
+        let labels = FaultLabels {
+            fault: fault.label(),
+        };
+        self.refused.get_or_create(&labels).inc();
+    }
+}
+
+/// Everything in the OpenMetrics text format.
+#[must_use]
+pub fn render(proxy: &Proxy) -> String {
+    let mut registry = Registry::with_prefix("tidb_mesh_proxy");
+    let refused = proxy.metrics.refused.clone();
+    registry.register("refused_logins", "Logins that failed, by why", refused);
+    register_totals(&mut registry, proxy);
+    register_servers(&mut registry, proxy);
+    let mut text = String::new();
+    if encode(&mut text, &registry).is_err() {
+        text.clear();
+        let _ = writeln!(text, "# EOF");
+    }
+    text
+}
+
+fn register_totals(registry: &mut Registry, proxy: &Proxy) {
+    let families: [(&str, &str, Family<TenantLabels, Counter>); 4] = [
+        ("sessions", "Sessions that logged in", Family::default()),
+        ("commands", "Commands sent to servers", Family::default()),
+        ("received_bytes", "Bytes from clients", Family::default()),
+        ("sent_bytes", "Bytes to clients", Family::default()),
+    ];
+    for (tenant, totals) in proxy.sessions.totals() {
+        let labels = TenantLabels {
+            tenant: tenant.to_string(),
+        };
+        let values = [
+            totals.sessions,
+            totals.commands,
+            totals.received,
+            totals.sent,
+        ];
+        for ((_, _, family), value) in families.iter().zip(values) {
+            family.get_or_create(&labels).inc_by(value);
+        }
+    }
+    for (name, help, family) in families {
+        registry.register(name, help, family);
+    }
+    let open = Gauge::<i64>::default();
+    open.set(i64::try_from(proxy.open()).unwrap_or(i64::MAX));
+    registry.register(
+        "connections",
+        "Connections open, those logging in included",
+        open,
+    );
+}
+
+fn register_servers(registry: &mut Registry, proxy: &Proxy) {
+    let sessions = Family::<ServerLabels, Gauge>::default();
+    let in_flight = Family::<ServerLabels, Gauge>::default();
+    let trusted = Family::<ServerLabels, Gauge>::default();
+    for tenant in proxy.table().tenants() {
+        for backend in tenant.fleet.backends().iter() {
+            let labels = ServerLabels {
+                tenant: tenant.name.to_string(),
+                server: backend.address.clone(),
+            };
+            let load = &backend.load;
+            sessions.get_or_create(&labels).set(load.sessions().into());
+            in_flight
+                .get_or_create(&labels)
+                .set(load.in_flight().into());
+            let up = i64::from(!backend.paused() && !backend.draining());
+            trusted.get_or_create(&labels).set(up);
+        }
+    }
+    registry.register("server_sessions", "Sessions on a server", sessions);
+    registry.register("server_in_flight", "Commands on a server", in_flight);
+    registry.register("server_trusted", "Whether a server gets sessions", trusted);
+}

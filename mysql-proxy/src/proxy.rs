@@ -1,0 +1,131 @@
+//! What all sessions share: the routing table, the limits, the registers. Replaced whole when the
+//! configuration changes; a session that has begun keeps its tenant.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use arc_swap::ArcSwap;
+
+use crate::config::{Config, Listener};
+use crate::fleet::{Backend, Fleet};
+use crate::handshake::client::Offer;
+use crate::metrics::Metrics;
+use crate::packet::capability::Capabilities;
+use crate::route::Table;
+use crate::sessions::Sessions;
+
+/// Told to clients before any server was heard of.
+const VERSION: &[u8] = b"8.0.11-TiDB";
+
+/// One running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    config: ArcSwap<Config>,
+    table: ArcSwap<Table>,
+    /// Sessions.
+    pub sessions: Arc<Sessions>,
+    /// Metrics.
+    pub metrics: Metrics,
+    open: AtomicUsize,
+}
+
+/// A connection's place among those that the process may have.
+#[derive(Debug)]
+pub struct Place(Arc<Proxy>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Proxy {
+    /// With a configuration that has been validated.
+    #[must_use]
+    pub fn new(config: Config) -> Arc<Proxy> {
+        let proxy = Proxy {
+            config: ArcSwap::from_pointee(config.clone()),
+            table: ArcSwap::default(),
+            sessions: Arc::default(),
+            metrics: Metrics::default(),
+            open: AtomicUsize::new(0),
+        };
+        proxy.apply(config);
+        Arc::new(proxy)
+    }
+
+    /// Has this configuration from now on. Servers that stay keep their figures.
+    pub fn apply(&self, config: Config) {
+        let old = self.table.load();
+        let table = Table::new(&config, |name| {
+            let known = old.tenant(name).map(|tenant| Arc::clone(&tenant.fleet));
+            let fleet: Arc<Fleet> = known.unwrap_or_default();
+            let tenant = config.tenants.iter().find(|tenant| tenant.name == name);
+            if let Some(tenant) = tenant {
+                fleet.set(&tenant.backends, tenant.max_sessions);
+            }
+            fleet
+        });
+        self.table.store(Arc::new(table));
+        self.config.store(Arc::new(config));
+    }
+
+    /// The configuration now.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// The routing table now.
+    #[must_use]
+    pub fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+
+    /// All servers of all tenants.
+    #[must_use]
+    pub fn backends(&self) -> Vec<Arc<Backend>> {
+        let table = self.table.load();
+        table
+            .tenants()
+            .flat_map(|tenant| tenant.fleet.backends().to_vec())
+            .collect()
+    }
+
+    /// Takes a place, if there is one.
+    #[must_use]
+    pub fn place(self: &Arc<Self>) -> Option<Place> {
+        let before = self.open.fetch_add(1, Relaxed);
+        let place = Place(Arc::clone(self));
+        (before < self.config.load().limits.max_sessions).then_some(place)
+    }
+
+    /// Connections that have a place.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Relaxed)
+    }
+
+    /// What a client of this listener is told. It is a promise, so it holds only what every server
+    /// that it may reach has told of itself.
+    #[must_use]
+    pub fn offer(&self, listener: &Listener) -> Offer {
+        let table = self.table.load();
+        let only = listener.tenant.as_deref();
+        let tenants = table
+            .tenants()
+            .filter(|tenant| only.is_none_or(|name| *tenant.name == *name));
+        let mut offer = Offer {
+            version: VERSION.to_vec(),
+            session: self.sessions.new_id(),
+            capabilities: Capabilities::RELAYED,
+        };
+        for backend in tenants.flat_map(|tenant| tenant.fleet.backends().to_vec()) {
+            if let Some(capabilities) = backend.capabilities() {
+                offer.capabilities = offer.capabilities & (capabilities | Capabilities::REQUIRED);
+                offer.version = backend.version();
+            }
+        }
+        offer
+    }
+}

@@ -1,0 +1,35 @@
+//! Figures of one session: written by its worker alone, read by whoever asks.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// A count that one thread raises and others read.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// Raises it. Only the owner does, so no locked instruction is needed.
+    pub fn add(&self, more: u64) {
+        self.0.store(self.get().wrapping_add(more), Relaxed);
+    }
+
+    /// Its value.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What a session has done and is doing.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Commands sent to the server.
+    pub commands: Count,
+    /// Bytes from the client.
+    pub received: Count,
+    /// Bytes to the client.
+    pub sent: Count,
+    /// A transaction was open after the last answer.
+    pub in_transaction: AtomicBool,
+    /// An answer is due.
+    pub busy: AtomicBool,
+}
