@@ -38,6 +38,7 @@ fn what_alpha_drops_is_removed_and_beta_keeps_every_byte() {
             beta_lines(&stack).await,
             "beta changed by the drop alone"
         );
+        let dropped_at = now_ms();
         // The servers tell each other their oldest transaction twice a minute; it holds back removal.
         tokio::time::sleep(Duration::from_secs(35)).await;
         advance_the_clock(&stack, 60).await;
@@ -57,9 +58,46 @@ fn what_alpha_drops_is_removed_and_beta_keeps_every_byte() {
             beta_lines(&stack).await,
             "beta changed by alpha's garbage collection"
         );
+        let held = garbage_collected_to_ms(&stack).await;
+        assert!(
+            held < dropped_at,
+            "beta is silent, yet its snapshots are collected: {held} ms, now {dropped_at} ms"
+        );
+        let tidb = stack.tidb("beta").unwrap();
+        tidb.restart().await.expect("beta starts again");
+        beta_reads_all(&stack).await;
+        // It notes the time of its start as that of its last collection; the next is minutes away.
+        advance_the_clock(&stack, 90).await;
+        eventually(
+            "the storage's own garbage collection, once no tenant holds it back",
+            Duration::from_secs(400),
+            || async {
+                let reached = garbage_collected_to_ms(&stack).await;
+                anyhow::ensure!(
+                    reached > dropped_at,
+                    "{reached} ms, not yet {dropped_at} ms"
+                );
+                Ok(())
+            },
+        )
+        .await
+        .unwrap();
         beta_reads_all(&stack).await;
         stack.stop().await;
     });
+}
+
+/// PD's own GC safe point, which the stores follow, as a time in milliseconds. A timestamp has 18
+/// bits of counter below its milliseconds.
+async fn garbage_collected_to_ms(stack: &Stack) -> u64 {
+    let pd = stack.storage.pd_address();
+    let answer = get_json(&format!("http://{pd}/pd/api/v1/gc/safepoint")).await;
+    answer.unwrap()["gc_safe_point"].as_u64().unwrap() >> 18
+}
+
+fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(now.unwrap().as_millis()).unwrap()
 }
 
 async fn fill(session: &mut Session) -> Vec<u64> {
@@ -125,10 +163,7 @@ async fn rows_left(stack: &Stack, tenant: &str, tables: &[u64]) -> usize {
 /// Moves PD's clock ahead, so that what was dropped just now is old enough to be removed.
 async fn advance_the_clock(stack: &Stack, minutes: u64) {
     let pd = stack.storage.pd_address();
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    let later = u64::try_from(now.as_millis()).unwrap() + minutes * 60 * 1000;
+    let later = now_ms() + minutes * 60 * 1000;
     let body = serde_json::json!({ "tso": (later << 18).to_string() });
     let url = format!("http://{pd}/pd/api/v1/admin/reset-ts");
     let answer = client()
@@ -149,8 +184,6 @@ async fn advance_the_clock(stack: &Stack, minutes: u64) {
 }
 
 async fn beta_reads_all(stack: &Stack) {
-    let tidb = stack.tidb("beta").unwrap();
-    tidb.restart().await.expect("beta starts again");
     let mut beta = stack.session("beta").await.unwrap();
     for table in TABLES {
         assert_eq!(
