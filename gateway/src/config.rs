@@ -9,6 +9,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod tls;
+
+pub use tls::{CertificateFiles, TlsListen, TlsStorage};
+
+use crate::tenant::Addresses;
+
 /// TiKV's own default limit of a gRPC message (`server.grpc-max-recv-msg-len` is unlimited, raft
 /// entries are not: 8 MiB); client-go splits at far less. Large enough for a 100 MiB transaction
 /// chunk that a tool sends as one message, small enough to bound memory.
@@ -43,6 +49,9 @@ pub struct Config {
 pub struct Storage {
     /// `host:port` of one or more PD servers.
     pub pd: Vec<String>,
+    /// TLS towards PD and the stores; without it they are spoken to in the clear.
+    #[serde(default)]
+    pub tls: Option<TlsStorage>,
 }
 
 /// Admin API.
@@ -67,6 +76,9 @@ pub struct Listen {
     /// Allows binding off loopback although a tenant is then known by port alone.
     #[serde(default)]
     pub insecure_port_identity: bool,
+    /// TLS towards tenants' clients; without it a tenant is known by its ports alone.
+    #[serde(default)]
+    pub tls: Option<TlsListen>,
     /// Threads that carry tenants' connections.
     #[serde(default = "half_the_cores")]
     pub workers: NonZeroUsize,
@@ -237,6 +249,21 @@ impl Config {
         Ok(config)
     }
 
+    /// How tenants reach the gateway.
+    pub fn addresses(&self) -> Addresses {
+        let tls = self.listen.tls.as_ref();
+        match tls.and_then(|tls| Some((tls, tls.shared_port?))) {
+            Some((tls, port)) => Addresses::Names {
+                domain: tls.domain.to_ascii_lowercase(),
+                port: tls.advertise_port.unwrap_or(port).get(),
+            },
+            None => Addresses::Ports {
+                host: self.advertise_host.clone(),
+                tls: tls.is_some(),
+            },
+        }
+    }
+
     fn validate(&self) -> Result<(), ConfigError> {
         let mut faults = Vec::new();
         if self.storage.pd.is_empty() {
@@ -245,13 +272,17 @@ impl Config {
         if self.advertise_host.is_empty() {
             faults.push("advertise_host is empty".to_owned());
         }
-        if !self.listen.bind.is_loopback() && !self.listen.insecure_port_identity {
+        let known_by_port_alone = self.listen.tls.is_none() && !self.listen.insecure_port_identity;
+        if !self.listen.bind.is_loopback() && known_by_port_alone {
             faults.push(
                 "listen.bind is not a loopback address: a tenant would be known by its port \
-                 alone; set listen.insecure_port_identity = true if the network keeps tenants apart"
+                 alone; configure listen.tls, or set listen.insecure_port_identity = true if the \
+                 network keeps tenants apart"
                     .to_owned(),
             );
         }
+        faults.extend(self.listen.tls.iter().flat_map(TlsListen::faults));
+        faults.extend(self.storage.tls.iter().flat_map(TlsStorage::faults));
         if self.limits.max_message_bytes < 1024 * 1024 {
             faults.push("limits.max_message_bytes is below 1 MiB".to_owned());
         }

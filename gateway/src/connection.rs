@@ -10,6 +10,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::Channel;
 
@@ -17,10 +20,12 @@ use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::limits::{Gate, Seat};
 use crate::listener::Role;
-use crate::metrics::TenantLabels;
+use crate::metrics::{RefusalLabels, TenantLabels};
+use crate::prefixed::{PREFACE, Prefixed};
+use crate::route;
 use crate::tenant::{Tenant, TenantCell};
 use crate::term::Member;
-use crate::{route, upstream};
+use crate::tls::{ListenTls, Refusal};
 
 /// TiKV's own server windows are 2 MiB per stream; a tenant's bytes in flight are bounded by these.
 const STREAM_WINDOW: u32 = 1024 * 1024;
@@ -29,6 +34,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a stream may hold back unsent; beyond it, reading from the storage stops.
 const SEND_BUFFER: usize = 256 * 1024;
+
+/// How long a refused client may hear why.
+const TELLING: Duration = Duration::from_secs(5);
 
 /// State of one connection.
 pub struct Connection {
@@ -83,7 +91,7 @@ impl Connection {
         {
             return Ok(channel.clone());
         }
-        let channel = upstream::channel(&address)?;
+        let channel = self.gateway.stores.dialer().channel(&address)?;
         *open = Some((address, channel.clone()));
         Ok(channel)
     }
@@ -95,40 +103,100 @@ impl Connection {
     }
 }
 
-/// Serves a connection on the current worker's runtime. The seat is kept until it ends.
+/// Serves a connection to a tenant's own port on the current worker's runtime. The seat is kept
+/// until it ends.
 pub fn spawn(connection: Connection, stream: TcpStream, seat: Seat) {
     let tracker = connection.gateway.connections.clone();
     tracker.spawn(async move {
-        let connection = Arc::new(connection);
-        let labels = connection.labels();
-        let gauge = connection
-            .gateway
-            .metrics
-            .connections
-            .get_or_create_owned(&labels);
-        gauge.inc();
-        if let Err(fault) = serve(connection.clone(), stream).await {
-            connection
-                .gateway
-                .metrics
-                .bad_connections
-                .get_or_create(&labels)
-                .inc();
-            tracing::debug!(tenant = labels.tenant, error = %fault, "connection ended");
+        let Ok(stream) = from_std(stream) else { return };
+        match connection.gateway.listen_tls.clone() {
+            None => run(connection, stream, seat).await,
+            Some(tls) => Box::pin(secure(connection, &tls, stream, seat)).await,
         }
-        gauge.dec();
-        drop(seat);
     });
 }
 
-async fn serve(
-    connection: Arc<Connection>,
-    stream: TcpStream,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// The stream on the current runtime.
+///
+/// # Errors
+/// The system's.
+pub fn from_std(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> {
     let stream = tokio::net::TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn secure(
+    connection: Connection,
+    tls: &ListenTls,
+    stream: tokio::net::TcpStream,
+    seat: Seat,
+) {
+    let gateway = connection.gateway.clone();
+    let limit = gateway.config.limits.first_bytes_timeout;
+    let secured = match tls.accept(stream, limit).await {
+        Ok(secured) => secured,
+        Err(refusal) => return count_refusal(&gateway, refusal),
+    };
+    let tenant = connection.tenant();
+    match secured.on_port_of(&tenant.name, connection.role) {
+        Ok(()) => run(connection, secured.stream, seat).await,
+        Err(refusal) => {
+            count_refusal(&gateway, refusal);
+            tell_refusal(&gateway, secured.stream, refusal).await;
+        }
+    }
+}
+
+/// Counts a connection that is not served.
+pub fn count_refusal(gateway: &Gateway, refusal: Refusal) {
+    let labels = RefusalLabels {
+        reason: refusal.label(),
+    };
+    gateway
+        .metrics
+        .refused_connections
+        .get_or_create(&labels)
+        .inc();
+    tracing::debug!(reason = %refusal, "connection refused");
+}
+
+/// Answers every call on a connection with the reason why it is refused, for a short while.
+pub async fn tell_refusal<S: Stream>(gateway: &Gateway, stream: S, refusal: Refusal) {
+    let service = service_fn(move |request| {
+        let answer = refused(&request, refusal.into(), StatusCode::FORBIDDEN);
+        async move { Ok::<_, std::convert::Infallible>(answer) }
+    });
+    let builder = builder(&gateway.config.limits);
+    let telling = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        _ = telling => {}
+        () = gateway.closing.cancelled() => {}
+        () = tokio::time::sleep(TELLING) => {}
+    }
+}
+
+/// Serves a connection whose client is known. The seat is kept until it ends.
+pub async fn run<S: Stream>(connection: Connection, stream: S, seat: Seat) {
+    let connection = Arc::new(connection);
+    let labels = connection.labels();
+    let metrics = &connection.gateway.metrics;
+    let gauge = metrics.connections.get_or_create_owned(&labels);
+    gauge.inc();
+    if let Err(fault) = serve(connection.clone(), stream).await {
+        metrics.bad_connections.get_or_create(&labels).inc();
+        tracing::debug!(tenant = labels.tenant, error = %fault, "connection ended");
+    }
+    gauge.dec();
+    drop(seat);
+}
+
+async fn serve<S: Stream>(
+    connection: Arc<Connection>,
+    stream: S,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let limits = &connection.gateway.config.limits;
-    tokio::time::timeout(limits.first_bytes_timeout, first_bytes(&stream))
+    let stream = tokio::time::timeout(limits.first_bytes_timeout, stream.after_first_bytes())
         .await
         .map_err(|_| "nothing or half a preface was sent in time")??;
     let builder = builder(limits);
@@ -152,21 +220,39 @@ async fn serve(
     }
 }
 
-/// HTTP/2's connection preface (RFC 9113, section 3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// A connection of a client, with TLS or without.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// What is read from once the first bytes are there.
+    type Begun: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits until the client has sent a whole preface or something that is none. What follows is
+    /// bounded by HTTP itself: keepalive pings in HTTP/2, the head's time limit in HTTP/1.
+    fn after_first_bytes(self) -> impl Future<Output = std::io::Result<Self::Begun>> + Send;
+}
+
 const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Waits until the client has sent a whole preface or something that is none. What follows is
-/// bounded by HTTP itself: keepalive pings in HTTP/2, the head's time limit in HTTP/1.
-async fn first_bytes(stream: &tokio::net::TcpStream) -> std::io::Result<()> {
-    let mut seen = [0; PREFACE.len()];
-    loop {
-        let count = stream.peek(&mut seen).await?;
-        let seen = seen.get(..count).unwrap_or_default();
-        if count == 0 || count == PREFACE.len() || !PREFACE.starts_with(seen) {
-            return Ok(());
+impl Stream for tokio::net::TcpStream {
+    type Begun = Self;
+
+    async fn after_first_bytes(self) -> std::io::Result<Self> {
+        let mut seen = [0; PREFACE.len()];
+        loop {
+            let count = self.peek(&mut seen).await?;
+            let seen = seen.get(..count).unwrap_or_default();
+            if count == 0 || count == PREFACE.len() || !PREFACE.starts_with(seen) {
+                return Ok(self);
+            }
+            tokio::time::sleep(PREFACE_PAUSE).await;
         }
-        tokio::time::sleep(PREFACE_PAUSE).await;
+    }
+}
+
+impl Stream for TlsStream<tokio::net::TcpStream> {
+    type Begun = Prefixed<Self>;
+
+    async fn after_first_bytes(self) -> std::io::Result<Prefixed<Self>> {
+        Prefixed::after_first_bytes(self).await
     }
 }
 
@@ -190,11 +276,19 @@ fn builder(limits: &crate::config::Limits) -> auto::Builder<TokioExecutor> {
 }
 
 async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
-    let is_grpc = is_grpc(&request);
-    if let Err(fault) = connection.tenant().served() {
-        return not_served(&connection, fault, is_grpc);
+    if let Err(refusal) = authority_agrees(&connection, &request) {
+        let fault = Fault::from(refusal);
+        let metrics = &connection.gateway.metrics;
+        metrics.fault(&connection.tenant().name, &fault);
+        return refused(&request, fault, StatusCode::FORBIDDEN);
     }
-    if is_grpc {
+    if let Err(fault) = connection.tenant().served() {
+        let metrics = &connection.gateway.metrics;
+        metrics.fault(&connection.tenant().name, &fault);
+        // A port that is bound although its tenant is not served: clients learn why.
+        return refused(&request, fault, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    if is_grpc(&request) {
         return route::serve(connection, request).await;
     }
     match connection.role {
@@ -209,15 +303,33 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resp
     }
 }
 
-/// A port that is bound although its tenant is not served: clients learn why.
-fn not_served(connection: &Connection, fault: Fault, is_grpc: bool) -> Response<Body> {
-    let metrics = &connection.gateway.metrics;
-    metrics.fault(&connection.tenant().name, &fault);
-    if is_grpc {
-        return tonic::Status::from(fault).into_http();
+/// With TLS, `:authority` (in HTTP/1 `Host`) may not name another tenant, store or PD than the
+/// connection is for.
+fn authority_agrees(connection: &Connection, request: &Request<Incoming>) -> Result<(), Refusal> {
+    let Some(tls) = &connection.gateway.listen_tls else {
+        return Ok(());
+    };
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(|named| named.as_str());
+    let tenant = connection.tenant();
+    let contradicts = |named| {
+        tls.names()
+            .contradicts(named, &tenant.name, connection.role)
+    };
+    if authority.into_iter().chain(host).any(contradicts) {
+        return Err(Refusal::OtherTenant);
+    }
+    Ok(())
+}
+
+/// Tells a fault in the form that the client asked in.
+fn refused(request: &Request<Incoming>, fault: Fault, status: StatusCode) -> Response<Body> {
+    if is_grpc(request) {
+        return Status::from(fault).into_http();
     }
     let mut response = Response::new(Body::new(fault.to_string()));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    *response.status_mut() = status;
     response
 }
 

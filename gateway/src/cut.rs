@@ -15,7 +15,7 @@ use tonic::{Request, Status};
 
 use crate::fault::Fault;
 use crate::grpc::RawCodec;
-use crate::upstream::{self, Pd, Stores};
+use crate::upstream::{Pd, Stores};
 
 const ATTEMPTS: usize = 60;
 const PAUSE: Duration = Duration::from_millis(250);
@@ -88,7 +88,7 @@ async fn split(
         split_keys: vec![bound.to_vec().into()],
         ..Default::default()
     };
-    let mut client = Grpc::new(upstream::channel(&address)?);
+    let mut client = Grpc::new(stores.dialer().channel(&address)?);
     let call = async {
         client
             .ready()

@@ -6,6 +6,8 @@
 use mesh_keyspace::KeyError;
 use tonic::{Code, Status};
 
+use crate::tls::Refusal;
+
 /// A request that is not answered by the storage cluster, or an answer that may not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -23,6 +25,9 @@ pub enum Fault {
         /// Reason from the schema.
         why: &'static str,
     },
+    /// The client is not who it would have to be for this address.
+    #[error("refused by the gateway: {0}")]
+    Identity(#[from] Refusal),
     /// The request can be decoded but asks for what a tenant may not have.
     #[error("refused by the gateway: {0}")]
     Refused(String),
@@ -95,6 +100,7 @@ impl Fault {
         match self {
             Fault::UnknownRpc { .. } => "unknown_rpc",
             Fault::RefusedRpc { .. } => "refused_rpc",
+            Fault::Identity(_) => "identity",
             Fault::Refused(_) => "refused",
             Fault::NotServed { .. } => "not_served",
             Fault::OverLimit { .. } => "over_limit",
@@ -110,7 +116,9 @@ impl Fault {
     fn code(&self) -> Code {
         match self {
             Fault::UnknownRpc { .. } => Code::Unimplemented,
-            Fault::RefusedRpc { .. } | Fault::Refused(_) => Code::PermissionDenied,
+            Fault::RefusedRpc { .. } | Fault::Refused(_) | Fault::Identity(_) => {
+                Code::PermissionDenied
+            }
             Fault::BadRequest(_) | Fault::Key(_) => Code::InvalidArgument,
             // As TiKV's and Go's gRPC servers answer.
             Fault::TooLarge(_) | Fault::OverLimit { .. } => Code::ResourceExhausted,

@@ -11,7 +11,8 @@ use crate::fault::Fault;
 use crate::metrics::Metrics;
 use crate::pd::{PdService, RegionOwnership};
 use crate::pd_http::HttpService;
-use crate::upstream::{Pd, Stores};
+use crate::tls::{ListenTls, StorageTls, TlsFault};
+use crate::upstream::{Dialer, Pd, Stores};
 use crate::workers::Workers;
 
 /// One gateway process.
@@ -20,6 +21,10 @@ pub struct Gateway {
     pub config: Arc<Config>,
     /// Metric families.
     pub metrics: Metrics,
+    /// TLS towards tenants' clients.
+    pub listen_tls: Option<Arc<ListenTls>>,
+    /// TLS towards the storage cluster.
+    pub storage_tls: Option<Arc<StorageTls>>,
     /// The storage cluster's PD.
     pub pd: Arc<Pd>,
     /// The storage cluster's stores.
@@ -55,11 +60,16 @@ impl Gateway {
     /// [`Fault::Unavailable`] when the storage cluster or the system denies what is needed.
     pub async fn connect(config: Config) -> Result<Arc<Gateway>, Fault> {
         let config = Arc::new(config);
-        let pd = Arc::new(Pd::new(config.storage.pd.clone()));
+        let listen_tls = config.listen.tls.as_ref().map(ListenTls::load);
+        let listen_tls = listen_tls.transpose().map_err(unusable)?.map(Arc::new);
+        let storage_tls = config.storage.tls.as_ref().map(StorageTls::load);
+        let storage_tls = storage_tls.transpose().map_err(unusable)?.map(Arc::new);
+        let dialer = Dialer::new(storage_tls.clone());
+        let pd = Arc::new(Pd::new(config.storage.pd.clone(), dialer.clone()));
         let leader = pd.leader().await?;
         let stores = Arc::new(Stores::new(pd.clone()));
         stores.refresh().await?;
-        let registry = crate::tenancy::registry(&config, &leader).await?;
+        let registry = crate::tenancy::registry(&config, &dialer, &leader).await?;
         let regions = Arc::new(RegionOwnership::new(pd.clone()));
         let workers = Workers::start(config.listen.workers)
             .map_err(|fault| Fault::Unavailable(format!("worker threads: {fault}")))?;
@@ -72,6 +82,8 @@ impl Gateway {
             ),
             etcd: EtcdService::new(pd.clone()),
             pd_http: HttpService::new(pd.clone(), stores.clone()),
+            listen_tls,
+            storage_tls,
             metrics: Metrics::default(),
             config,
             pd,
@@ -86,4 +98,8 @@ impl Gateway {
             background: CancellationToken::new(),
         }))
     }
+}
+
+fn unusable(fault: TlsFault) -> Fault {
+    Fault::Unavailable(fault.to_string())
 }

@@ -32,6 +32,10 @@ fn main() -> ExitCode {
         }
     };
     if arguments.check {
+        if let Err(fault) = mesh_gateway::tls::check(&config) {
+            eprintln!("tidb-mesh-gateway: {fault}");
+            return ExitCode::from(2);
+        }
         println!("{}: ok", arguments.config.display());
         return ExitCode::SUCCESS;
     }

@@ -40,6 +40,29 @@ pub struct TenantLabels {
     pub tenant: String,
 }
 
+/// Why a connection was not served.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RefusalLabels {
+    /// [`crate::tls::Refusal::label`].
+    pub reason: &'static str,
+}
+
+/// Which side's certificates.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SideLabels {
+    /// `listen` or `storage`.
+    pub side: &'static str,
+}
+
+/// What came of changed certificates.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ReloadLabels {
+    /// `listen` or `storage`.
+    pub side: &'static str,
+    /// `ok` or `failed`.
+    pub outcome: &'static str,
+}
+
 /// Message bytes of a tenant, looked up once and counted often.
 #[derive(Clone)]
 pub struct Traffic {
@@ -85,6 +108,12 @@ pub struct Metrics {
     pub connections: Family<TenantLabels, Gauge>,
     /// Connections that ended before they spoke a protocol.
     pub bad_connections: Family<TenantLabels, Counter>,
+    /// Connections whose client is not who it should be.
+    pub refused_connections: Family<RefusalLabels, Counter>,
+    /// When certificates end, in seconds since 1970.
+    pub certificate_expiry: Family<SideLabels, Gauge>,
+    /// Changed certificates taken over or not.
+    pub certificate_reloads: Family<ReloadLabels, Counter>,
     /// Registered tenants.
     pub tenants: Gauge,
     /// Stores known.
@@ -108,6 +137,9 @@ impl Default for Metrics {
             bytes_out: Family::default(),
             connections: Family::default(),
             bad_connections: Family::default(),
+            refused_connections: Family::default(),
+            certificate_expiry: Family::default(),
+            certificate_reloads: Family::default(),
             tenants: Gauge::default(),
             stores: Gauge::default(),
         };
@@ -148,6 +180,21 @@ impl Metrics {
             "bad_connections",
             "Connections that spoke no protocol of ours",
             self.bad_connections.clone(),
+        );
+        registry.register(
+            "refused_connections",
+            "Connections whose client is not who it should be",
+            self.refused_connections.clone(),
+        );
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When the first certificate in use ends",
+            self.certificate_expiry.clone(),
+        );
+        registry.register(
+            "certificate_reloads",
+            "Changed certificates taken over or not",
+            self.certificate_reloads.clone(),
         );
         registry.register("tenants", "Registered tenants", self.tenants.clone());
         registry.register("stores", "Stores known", self.stores.clone());

@@ -58,7 +58,9 @@ impl Ports {
                 .entry(tenant.identity())
                 .or_insert_with(|| Open::new(gateway, &tenant));
             ended.extend(entry.update(gateway, &tenant, &limits));
-            bind_missing(gateway, entry, &tenant);
+            if !tenant.shares_a_port() {
+                bind_missing(gateway, entry, &tenant);
+            }
         }
         gateway
             .metrics
@@ -77,6 +79,17 @@ impl Ports {
     /// Closes every port: this process may no longer serve anybody.
     pub async fn close_all(&self, gateway: &Arc<Gateway>) -> Vec<Arc<Term>> {
         self.apply(gateway, Vec::new()).await
+    }
+
+    /// A tenant that is served, for a connection that belongs to it.
+    pub async fn find(&self, tenant: &str) -> Option<(TenantCell, Access)> {
+        let open = self.open.lock().await;
+        // A name that is registered again belongs to the younger tenant.
+        let named = open
+            .values()
+            .filter(|entry| entry.cell.load().name == tenant);
+        let entry = named.max_by_key(|entry| entry.cell.load().created_at)?;
+        Some((entry.cell.clone(), entry.access.clone()))
     }
 
     /// Whether every port of a tenant is bound.
@@ -124,7 +137,7 @@ impl Open {
 }
 
 fn is_bound(entry: &Open, tenant: &Tenant) -> bool {
-    roles(tenant).all(|(port, _)| entry.bound.contains_key(&port))
+    tenant.shares_a_port() || roles(tenant).all(|(port, _)| entry.bound.contains_key(&port))
 }
 
 fn roles(tenant: &Tenant) -> impl Iterator<Item = (u16, Role)> + '_ {

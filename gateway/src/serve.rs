@@ -11,6 +11,7 @@ use crate::drain;
 use crate::gateway::Gateway;
 use crate::ports::Ports;
 use crate::tenancy::Tenancy;
+use crate::{shared_port, tls};
 
 /// Between attempts to reach a storage cluster that is not up yet.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -21,6 +22,9 @@ pub enum ServeError {
     /// The admin token can't be used.
     #[error("admin.token_file: {0}")]
     Token(#[from] admin::TokenFault),
+    /// A certificate, key or authority can't be used.
+    #[error("{0}")]
+    Tls(#[from] tls::TlsFault),
     /// A socket or signal handler.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -31,6 +35,7 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`] when the process can't begin to serve.
 pub async fn run(config: Config) -> Result<(), ServeError> {
+    tls::check(&config)?;
     let token = Arc::new(Token::load(&config.admin.token_file)?);
     let admin_listener = tokio::net::TcpListener::bind(config.admin.listen).await?;
     let gateway = tokio::select! {
@@ -38,8 +43,9 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
         signalled = drain::signalled() => return Ok(signalled?),
     };
     let ports = Arc::new(Ports::default());
-    let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports));
+    let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports.clone()));
     let following = spawn_background(&gateway, &tenancy);
+    spawn_tls(&gateway, ports)?;
     let state = AdminState {
         tenants: tenancy,
         probes: Arc::new(Live(gateway.clone())),
@@ -87,6 +93,29 @@ fn spawn_background(gateway: &Arc<Gateway>, tenancy: &Arc<Tenancy>) -> JoinHandl
             .await;
     });
     following
+}
+
+/// The shared port, and the certificates that change.
+fn spawn_tls(gateway: &Arc<Gateway>, ports: Arc<Ports>) -> std::io::Result<()> {
+    if let Some(listener) = shared_port::bind(gateway)? {
+        tokio::spawn(shared_port::accept(gateway.clone(), ports, listener));
+    }
+    let listen = gateway.config.listen.tls.as_ref();
+    let storage = gateway.config.storage.tls.as_ref();
+    let every = listen.map(|tls| tls.reload_interval);
+    let every = every
+        .into_iter()
+        .chain(storage.map(|tls| tls.reload_interval));
+    let Some(every) = every.min() else {
+        return Ok(());
+    };
+    let gateway = gateway.clone();
+    tokio::spawn(async move {
+        let sides = (gateway.listen_tls.clone(), gateway.storage_tls.clone());
+        let ended = gateway.background.clone();
+        tls::follow(sides.0, sides.1, every, &gateway.metrics, ended).await;
+    });
+    Ok(())
 }
 
 struct Live(Arc<Gateway>);

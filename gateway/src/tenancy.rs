@@ -20,7 +20,7 @@ use crate::membership::{self, Applied, Membership};
 use crate::ports::Ports;
 use crate::tenant::Tenant;
 use crate::term::Term;
-use crate::upstream::Leader;
+use crate::upstream::{Dialer, Leader};
 
 /// How long a creation waits for its own ports.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
@@ -38,9 +38,13 @@ const OPEN_PAUSE: Duration = Duration::from_millis(20);
 /// # Errors
 /// [`Fault::Unavailable`] when etcd does not answer, or when the storage is registered with another
 /// statement about tenant 0 than the configuration makes.
-pub async fn registry(config: &Config, leader: &Leader) -> Result<Arc<Registry>, Fault> {
+pub async fn registry(
+    config: &Config,
+    dialer: &Dialer,
+    leader: &Leader,
+) -> Result<Arc<Registry>, Fault> {
     let unavailable = |fault: &dyn std::fmt::Display| Fault::Unavailable(fault.to_string());
-    let etcd = EtcdClient::connect(&leader.member_urls)
+    let etcd = EtcdClient::connect_by(Arc::new(dialer.clone()), &leader.member_urls)
         .await
         .map_err(|f| unavailable(&f))?;
     let registry = Registry::new(etcd, config.listen.port_range.0.clone());
@@ -243,7 +247,7 @@ fn tenant_of(config: &Config, record: &Record) -> Result<Tenant, IdOutOfRange> {
     Ok(Tenant {
         name: record.name.to_string(),
         keyspace: Keyspace::new(record.mode(), record.id())?,
-        advertise_host: config.advertise_host.clone(),
+        addresses: config.addresses(),
         pd_port: record.pd_port,
         store_ports: record.store_ports.clone(),
         state: record.state,

@@ -17,6 +17,42 @@ use crate::fault::Fault;
 /// The tenant's present state, for those that outlive a change of its record.
 pub type TenantCell = Arc<ArcSwap<Tenant>>;
 
+/// How clients reach the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addresses {
+    /// One host; each tenant's PD and stores have ports of their own.
+    Ports {
+        /// Host.
+        host: String,
+        /// Whether they are spoken to with TLS.
+        tls: bool,
+    },
+    /// One port; each tenant's PD and stores have names of their own. Always with TLS.
+    Names {
+        /// What all names end with.
+        domain: String,
+        /// Port.
+        port: u16,
+    },
+}
+
+impl Addresses {
+    /// Ports of one host, without TLS.
+    pub fn in_the_clear(host: &str) -> Addresses {
+        Addresses::Ports {
+            host: host.to_owned(),
+            tls: false,
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        match self {
+            Addresses::Ports { tls: false, .. } => "http",
+            Addresses::Ports { tls: true, .. } | Addresses::Names { .. } => "https",
+        }
+    }
+}
+
 /// Identity and addresses of one tenant.
 #[derive(Debug, Clone)]
 pub struct Tenant {
@@ -24,8 +60,8 @@ pub struct Tenant {
     pub name: String,
     /// Codec of the tenant's keys.
     pub keyspace: Keyspace,
-    /// Host that clients reach the gateway under.
-    pub advertise_host: String,
+    /// How clients reach the gateway.
+    pub addresses: Addresses,
     /// Port that stands for PD.
     pub pd_port: u16,
     /// Port that stands for each store, by store id.
@@ -79,13 +115,30 @@ impl Tenant {
 
     /// `host:port` that a client takes as its PD address.
     pub fn pd_address(&self) -> String {
-        format!("{}:{}", self.advertise_host, self.pd_port)
+        self.address("pd", self.pd_port)
+    }
+
+    /// The same as a URL.
+    pub fn pd_url(&self) -> String {
+        format!("{}://{}", self.addresses.scheme(), self.pd_address())
     }
 
     /// `host:port` that stands for a store, if the tenant has one for it.
     pub fn store_address(&self, store_id: u64) -> Option<String> {
         let port = self.store_ports.get(&store_id)?;
-        Some(format!("{}:{}", self.advertise_host, port))
+        Some(self.address(&format!("store-{store_id}"), *port))
+    }
+
+    /// Whether the tenant has names of its own instead of ports.
+    pub fn shares_a_port(&self) -> bool {
+        matches!(self.addresses, Addresses::Names { .. })
+    }
+
+    fn address(&self, role: &str, own_port: u16) -> String {
+        match &self.addresses {
+            Addresses::Ports { host, .. } => format!("{host}:{own_port}"),
+            Addresses::Names { domain, port } => format!("{role}.{}.{domain}:{port}", self.name),
+        }
     }
 
     /// Prefix of the tenant's keys in PD's etcd, slash-terminated and of fixed width:

@@ -8,6 +8,7 @@
 
 pub mod admin;
 pub mod bench;
+pub mod certificates;
 pub mod dump;
 pub mod endpoints;
 pub mod eventually;

@@ -9,16 +9,17 @@ use tonic::{Request, Status};
 
 use crate::fault::Fault;
 use crate::grpc::RawCodec;
-use crate::upstream;
+use crate::upstream::Dialer;
 
 /// One unary call.
 pub(super) async fn call<Q: Message, A: Message + Default>(
+    dialer: &Dialer,
     address: &str,
     path: &'static str,
     request: &Q,
     within: Duration,
 ) -> Result<A, Fault> {
-    let mut client = Grpc::new(upstream::channel(address)?);
+    let mut client = Grpc::new(dialer.channel(address)?);
     let call = async {
         client
             .ready()

@@ -26,17 +26,19 @@ pub(super) async fn erase(stores: &Stores, keyspace: &Keyspace) -> Result<(), Fa
                 start_key: range.start.as_slice().to_vec().into(),
                 end_key: range.end.as_slice().to_vec().into(),
             };
-            on_store(&store.address, &request).await?;
+            on_store(stores, &store.address, &request).await?;
         }
     }
     Ok(())
 }
 
 async fn on_store(
+    stores: &Stores,
     address: &str,
     request: &kvrpcpb::UnsafeDestroyRangeRequest,
 ) -> Result<(), Fault> {
-    let answer: kvrpcpb::UnsafeDestroyRangeResponse = call(address, PATH, request, TIMEOUT).await?;
+    let answer: kvrpcpb::UnsafeDestroyRangeResponse =
+        call(stores.dialer(), address, PATH, request, TIMEOUT).await?;
     if answer.error.is_empty() && answer.region_error.is_none() {
         return Ok(());
     }

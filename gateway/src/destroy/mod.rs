@@ -158,7 +158,7 @@ impl Destroyer {
         let tenant = Tenant {
             name: name.to_string(),
             keyspace,
-            advertise_host: String::new(),
+            addresses: crate::tenant::Addresses::in_the_clear(""),
             pd_port: 0,
             store_ports: Default::default(),
             state: State::Destroying,

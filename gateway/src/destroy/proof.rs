@@ -18,7 +18,7 @@ use mesh_proto::types::{kvrpcpb, metapb, pdpb};
 
 use super::call::call;
 use crate::fault::Fault;
-use crate::upstream::{Pd, Stores};
+use crate::upstream::{Dialer, Pd, Stores};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Regions move, split and merge while they are looked at.
@@ -92,6 +92,7 @@ struct Sweep<'a> {
 struct Piece {
     region: u64,
     address: String,
+    dialer: Dialer,
     context: kvrpcpb::Context,
     /// Encoded.
     start: Vec<u8>,
@@ -192,6 +193,7 @@ impl<'a> Sweep<'a> {
         Piece {
             region: region.id,
             address,
+            dialer: self.stores.dialer().clone(),
             context: kvrpcpb::Context {
                 region_id: region.id,
                 region_epoch: region.region_epoch,
@@ -216,7 +218,7 @@ impl Piece {
         };
         let path = "/tikvpb.Tikv/KvScanLock";
         let answer: kvrpcpb::ScanLockResponse =
-            call(&self.address, path, &request, TIMEOUT).await?;
+            call(&self.dialer, &self.address, path, &request, TIMEOUT).await?;
         Ok(match (answer.region_error, answer.error) {
             (Some(_), _) => Told::Moved,
             (None, Some(_)) => Told::Refused,
@@ -236,7 +238,8 @@ impl Piece {
             ..Default::default()
         };
         let path = "/tikvpb.Tikv/KvScan";
-        let answer: kvrpcpb::ScanResponse = call(&self.address, path, &request, TIMEOUT).await?;
+        let answer: kvrpcpb::ScanResponse =
+            call(&self.dialer, &self.address, path, &request, TIMEOUT).await?;
         Ok(match (answer.region_error, answer.error) {
             (Some(_), _) => Told::Moved,
             // Only a lock makes a scan fail.
@@ -256,7 +259,7 @@ impl Piece {
             ..Default::default()
         };
         let path = "/tikvpb.Tikv/RawScan";
-        let answer = call(&self.address, path, &request, TIMEOUT).await;
+        let answer = call(&self.dialer, &self.address, path, &request, TIMEOUT).await;
         let answer: kvrpcpb::RawScanResponse = match answer {
             Ok(answer) => answer,
             Err(Fault::Upstream(_)) => return Ok(Told::Refused),

@@ -25,7 +25,7 @@ pub(super) async fn member_list(
     request: MemberListRequest,
 ) -> Result<Bytes, Fault> {
     let real: MemberListResponse = session.call(MEMBER_LIST, &request).await?;
-    let address = format!("http://{}", session.tenant.pd_address());
+    let address = session.tenant.pd_url();
     let members = vec![member(member_id(real.header.as_ref()), address)];
     Ok(encoded(&MemberListResponse {
         header: real.header,

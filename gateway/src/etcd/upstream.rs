@@ -25,7 +25,7 @@ use tonic::{Request, Status};
 use super::{Session, decoded_answer, encoded};
 use crate::fault::Fault;
 use crate::grpc::RawCodec;
-use crate::upstream::{Leader, Pd, channel};
+use crate::upstream::{Leader, Pd};
 
 /// Set by clients that want an error instead of waiting while etcd has no leader.
 const HAS_LEADER: &str = "hasleader";
@@ -131,7 +131,7 @@ impl Upstream {
         if let Some(open) = open.filter(|open| Arc::ptr_eq(&open.leader, &leader)) {
             return Ok(open);
         }
-        let channel = channel(&leader.url)?;
+        let channel = self.pd.dialer().channel(&leader.url)?;
         let new = Arc::new(StreamChannel { leader, channel });
         streams.retain(|_, channel| channel.strong_count() > 0);
         streams.insert(owner, Arc::downgrade(&new));

@@ -49,7 +49,7 @@ impl Members {
 }
 
 fn members(tenant: &Tenant, cluster_id: u64) -> pdpb::GetMembersResponse {
-    let url = format!("http://{}", tenant.pd_address());
+    let url = tenant.pd_url();
     let member = pdpb::Member {
         name: MEMBER_NAME.to_owned(),
         member_id: MEMBER_ID,

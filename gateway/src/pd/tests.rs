@@ -17,7 +17,7 @@ const NOWHERE: &str = "127.0.0.1:9";
 
 fn service() -> PdService {
     let endpoints = vec![NOWHERE.to_owned()];
-    let pd = Arc::new(Pd::new(endpoints.clone()));
+    let pd = Arc::new(Pd::new(endpoints.clone(), Default::default()));
     let etcd = EtcdClient::new(&endpoints, Timeouts::default()).unwrap();
     let registry = Arc::new(Registry::new(etcd, 20_000..=20_010));
     let config = format!(
@@ -39,7 +39,7 @@ pub(super) fn tenant() -> Tenant {
     Tenant {
         name: "alpha".to_owned(),
         keyspace: Keyspace::new(Mode::Table, id).unwrap(),
-        advertise_host: "127.0.0.1".to_owned(),
+        addresses: crate::tenant::Addresses::in_the_clear("127.0.0.1"),
         pd_port: 20_000,
         store_ports: [(1, 20_001)].into(),
         state: mesh_tenants::State::Active,

@@ -1,19 +1,21 @@
 //! Calls to the real PD over HTTP: its leader, found the way gRPC finds it.
 
+use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use futures::future::BoxFuture;
+use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 
 use super::problem::{Problem, shown};
 use crate::fault::Fault;
-use crate::upstream::{Leader, Pd, Stores};
+use crate::upstream::{Dialer, Leader, Link, Pd, Stores};
 
 /// A region takes about half a kilobyte of JSON: room for half a million.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
@@ -27,14 +29,12 @@ const CALLER: &str = "tidb-mesh";
 pub(super) struct Backend {
     pd: Arc<Pd>,
     stores: Arc<Stores>,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
 }
 
 impl Backend {
     pub(super) fn new(pd: Arc<Pd>, stores: Arc<Stores>) -> Backend {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
+        let connector = Connector(pd.dialer().clone());
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Backend { pd, stores, client }
     }
@@ -109,6 +109,28 @@ impl Backend {
         members
             .chain(stores.values().map(|store| store.address.clone()))
             .collect()
+    }
+}
+
+/// Connections for the HTTP client, secured as all others to the storage cluster.
+#[derive(Clone)]
+struct Connector(Dialer);
+
+impl tower::Service<Uri> for Connector {
+    type Response = TokioIo<Link>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<TokioIo<Link>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let dialer = self.0.clone();
+        Box::pin(async move {
+            let link = tokio::time::timeout(CONNECT_TIMEOUT, dialer.http(&address)).await??;
+            Ok(TokioIo::new(link))
+        })
     }
 }
 

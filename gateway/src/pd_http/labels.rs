@@ -198,7 +198,7 @@ mod tests {
         Tenant {
             name: "alpha".to_owned(),
             keyspace: Keyspace::new(Mode::Table, id).unwrap(),
-            advertise_host: "gateway".to_owned(),
+            addresses: crate::tenant::Addresses::in_the_clear("gateway"),
             pd_port: 20000,
             store_ports: Default::default(),
             state: mesh_tenants::State::Active,

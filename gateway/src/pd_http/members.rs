@@ -52,7 +52,7 @@ fn all(tenant: &Tenant, real: &Value) -> Answer {
 fn member(tenant: &Tenant, real: &Value) -> Answer {
     let id = real.get("member_id").and_then(Value::as_u64);
     let id = id.ok_or_else(|| Problem::bad_answer("a PD member without an id"))?;
-    let url = url(tenant);
+    let url = tenant.pd_url();
     let mut member =
         json!({"name": MEMBER_NAME, "member_id": id, "peer_urls": [url], "client_urls": [url]});
     for field in ["binary_version", "git_hash"] {
@@ -71,13 +71,9 @@ fn health(tenant: &Tenant, real: &Value) -> Value {
         .and_then(|one| one.get("member_id"))
         .cloned();
     json!([{
-        "name": MEMBER_NAME, "member_id": id, "client_urls": [url(tenant)],
+        "name": MEMBER_NAME, "member_id": id, "client_urls": [tenant.pd_url()],
         "health": members().any(|one| healthy(&one)),
     }])
-}
-
-fn url(tenant: &Tenant) -> String {
-    format!("http://{}", tenant.pd_address())
 }
 
 #[cfg(test)]
@@ -91,7 +87,7 @@ mod tests {
         Tenant {
             name: "alpha".to_owned(),
             keyspace: Keyspace::new(Mode::Table, id).unwrap(),
-            advertise_host: "gateway".to_owned(),
+            addresses: crate::tenant::Addresses::in_the_clear("gateway"),
             pd_port: 20000,
             store_ports: Default::default(),
             state: mesh_tenants::State::Active,

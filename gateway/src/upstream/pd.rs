@@ -14,7 +14,7 @@ use tonic::client::Grpc;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::channel;
+use super::Dialer;
 use crate::fault::Fault;
 use crate::grpc::RawCodec;
 
@@ -28,6 +28,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// Client of the storage cluster's PD.
 pub struct Pd {
     endpoints: Vec<String>,
+    dialer: Dialer,
     leader: ArcSwapOption<Leader>,
     finding: Mutex<()>,
 }
@@ -46,12 +47,18 @@ pub struct Leader {
 
 impl Pd {
     /// A client of the PD behind one of `endpoints` (`host:port`). Connects at first use.
-    pub fn new(endpoints: Vec<String>) -> Pd {
+    pub fn new(endpoints: Vec<String>, dialer: Dialer) -> Pd {
         Pd {
             endpoints,
+            dialer,
             leader: ArcSwapOption::empty(),
             finding: Mutex::new(()),
         }
+    }
+
+    /// How the storage cluster is reached.
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     /// The leader, found when it is not known.
@@ -153,7 +160,8 @@ impl Pd {
         S: Stream<Item = Bytes> + Send + 'static,
     {
         let leader = self.leader().await?;
-        let mut client = Grpc::new(channel(&leader.url)?).max_decoding_message_size(usize::MAX);
+        let mut client =
+            Grpc::new(self.dialer.channel(&leader.url)?).max_decoding_message_size(usize::MAX);
         let opened = async {
             client
                 .ready()
@@ -173,7 +181,7 @@ impl Pd {
     async fn find(&self) -> Result<Leader, Fault> {
         let mut last = Fault::Unavailable("no PD endpoint is configured".to_owned());
         for endpoint in &self.endpoints {
-            match members(endpoint).await {
+            match members(&self.dialer, endpoint).await {
                 Ok(leader) => return Ok(leader),
                 Err(fault) => {
                     // The address is for the operator; the fault's text goes to tenants.
@@ -217,8 +225,8 @@ async fn unary(leader: &Leader, path: &'static str, request: Bytes) -> Result<By
     }
 }
 
-async fn members(endpoint: &str) -> Result<Leader, Fault> {
-    let mut client = Grpc::new(channel(endpoint)?);
+async fn members(dialer: &Dialer, endpoint: &str) -> Result<Leader, Fault> {
+    let mut client = Grpc::new(dialer.channel(endpoint)?);
     let call = async {
         client
             .ready()
@@ -234,23 +242,26 @@ async fn members(endpoint: &str) -> Result<Leader, Fault> {
         .map_err(|status| Fault::Unavailable(format!("PD: {}", status.message())))?;
     let answer = pdpb::GetMembersResponse::decode(answer.into_inner())
         .map_err(|fault| Fault::BadAnswer(format!("GetMembers: {fault}")))?;
-    leader_of(&answer)
+    leader_of(dialer, &answer)
 }
 
-fn leader_of(answer: &pdpb::GetMembersResponse) -> Result<Leader, Fault> {
+fn leader_of(dialer: &Dialer, answer: &pdpb::GetMembersResponse) -> Result<Leader, Fault> {
     let none = || Fault::Unavailable("PD knows no leader".to_owned());
     let leader = answer.leader.as_ref().ok_or_else(none)?;
-    let url = leader.client_urls.first().ok_or_else(none)?.clone();
+    // A leader that is only reachable another way than configured fails with the reason.
+    let usable = dialer.usable(&leader.client_urls);
+    let url = usable.or_else(|| leader.client_urls.first());
+    let url = url.ok_or_else(none)?.clone();
     let others = answer
         .members
         .iter()
-        .filter_map(|member| member.client_urls.first());
+        .filter_map(|member| dialer.usable(&member.client_urls));
     let mut member_urls = vec![url.clone()];
     member_urls.extend(others.filter(|other| **other != url).cloned());
     let cluster_id = answer.header.as_ref().map_or(0, |header| header.cluster_id);
     Ok(Leader {
         cluster_id,
-        channel: channel(&url)?,
+        channel: dialer.channel(&url)?,
         url,
         member_urls,
     })

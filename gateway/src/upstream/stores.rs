@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use mesh_proto::types::{metapb, pdpb};
 use tokio::sync::Notify;
 
-use super::Pd;
+use super::{Dialer, Pd};
 use crate::fault::Fault;
 
 /// How often PD is asked; a store that moves is also asked for at once by [`Stores::refresh`].
@@ -45,6 +45,11 @@ impl Stores {
     /// The stores as last seen.
     pub fn all(&self) -> Arc<BTreeMap<u64, Store>> {
         self.table.load_full()
+    }
+
+    /// How stores are reached.
+    pub fn dialer(&self) -> &Dialer {
+        self.pd.dialer()
     }
 
     /// Address of a store as last seen.

@@ -79,7 +79,7 @@ impl Start<'_> {
         let mut gateway_plan = GatewayPlan::new(self.state.path(), "", &mut block, TENANT_PORTS)?;
         let front_plan = FrontPlan::new(self.state.path(), &gateway_plan.token_file(), &mut block)?;
         let storage = self.storage(&servers, plan).await?;
-        gateway_plan.pd.clone_from(&storage.pd);
+        gateway_plan.pd = vec![storage.pd.clone()];
         gateway_plan.tenant0_present = self.flags.tenant0_present();
         let gateway = self.gateway(&product, gateway_plan).await?;
         let infos = self.tenants(&gateway).await?;
@@ -231,6 +231,7 @@ impl Start<'_> {
         let mut tidb = Vec::new();
         for (index, ports) in ports.into_iter().take(self.flags.tidb_count()).enumerate() {
             let plan = TidbPlan {
+                tls: None,
                 dir: self.state.path().to_path_buf(),
                 name: format!("tidb-{}-{index}", info.name),
                 pd: info.pd.clone(),

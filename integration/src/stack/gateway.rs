@@ -9,7 +9,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::storage::wait_for;
+use super::tls::DOMAIN;
 use crate::admin::Admin;
+use crate::certificates::CertificateFiles;
 use crate::endpoints::write_atomically;
 use crate::ports::PortBlock;
 use crate::process::{Process, ProcessSpec};
@@ -26,8 +28,8 @@ const QUARANTINE: &str = "2s";
 pub struct GatewayPlan {
     /// Holds its configuration, token and log.
     pub dir: PathBuf,
-    /// The storage's PD.
-    pub pd: String,
+    /// The storage's PD servers.
+    pub pd: Vec<String>,
     /// Admin API, probes and metrics.
     pub admin_port: u16,
     /// Tenants' ports, first and last.
@@ -36,6 +38,19 @@ pub struct GatewayPlan {
     pub tenant0_present: bool,
     /// Limit for one message, or the gateway's default.
     pub max_message_bytes: Option<u64>,
+    /// TLS towards tenants.
+    pub listen_tls: Option<ListenTlsPlan>,
+    /// TLS towards the storage.
+    pub storage_tls: Option<CertificateFiles>,
+}
+
+/// TLS of the gateway towards tenants.
+#[derive(Clone, Debug)]
+pub struct ListenTlsPlan {
+    /// The gateway's certificate, and the authority of its clients.
+    pub files: CertificateFiles,
+    /// One port for all tenants.
+    pub shared_port: Option<u16>,
 }
 
 /// A running gateway.
@@ -61,7 +76,33 @@ struct File<'a> {
 
 #[derive(Serialize)]
 struct StorageSection<'a> {
-    pd: [&'a str; 1],
+    pd: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<StorageTlsSection<'a>>,
+}
+
+#[derive(Serialize)]
+struct StorageTlsSection<'a> {
+    ca: &'a Path,
+    cert: &'a Path,
+    key: &'a Path,
+    reload_interval: &'a str,
+}
+
+#[derive(Serialize)]
+struct ListenTlsSection<'a> {
+    domain: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_port: Option<u16>,
+    client_ca: &'a Path,
+    reload_interval: &'a str,
+    certificates: [PairSection<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct PairSection<'a> {
+    cert: &'a Path,
+    key: &'a Path,
 }
 
 #[derive(Serialize)]
@@ -74,6 +115,8 @@ struct AdminSection<'a> {
 struct ListenSection<'a> {
     bind: &'a str,
     port_range: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<ListenTlsSection<'a>>,
 }
 
 #[derive(Serialize)]
@@ -88,18 +131,20 @@ struct LimitsSection {
 }
 
 impl GatewayPlan {
-    /// A gateway in front of the PD at `pd`, with so many ports for tenants.
+    /// A gateway in front of the PD at `pd` (several with commas between), with so many ports for tenants.
     ///
     /// # Errors
     /// When the block is used up.
     pub fn new(dir: &Path, pd: &str, ports: &mut PortBlock, tenant_ports: u16) -> Result<Self> {
         Ok(Self {
             dir: dir.to_path_buf(),
-            pd: pd.to_owned(),
+            pd: pd.split(',').map(str::to_owned).collect(),
             admin_port: ports.port()?,
             tenant_ports: ports.range(tenant_ports)?,
             tenant0_present: false,
             max_message_bytes: None,
+            listen_tls: None,
+            storage_tls: None,
         })
     }
 
@@ -116,7 +161,10 @@ impl GatewayPlan {
     fn write_config(&self) -> Result<()> {
         let file = File {
             advertise_host: "127.0.0.1",
-            storage: StorageSection { pd: [&self.pd] },
+            storage: StorageSection {
+                pd: &self.pd,
+                tls: self.storage_tls.as_ref().map(storage_section),
+            },
             admin: AdminSection {
                 listen: format!("127.0.0.1:{}", self.admin_port),
                 token_file: &self.token_file(),
@@ -124,6 +172,7 @@ impl GatewayPlan {
             listen: ListenSection {
                 bind: "127.0.0.1",
                 port_range: format!("{}-{}", self.tenant_ports.0, self.tenant_ports.1),
+                tls: self.listen_tls.as_ref().map(listen_section),
             },
             tenancy: TenancySection {
                 tenant0: if self.tenant0_present {
@@ -147,6 +196,31 @@ impl GatewayPlan {
             args: vec!["--config".into(), self.config_file().into()],
             log: self.dir.join("gateway.log"),
         }
+    }
+}
+
+/// Certificates that change are to be seen at once.
+const LOOK: &str = "200ms";
+
+fn storage_section(files: &CertificateFiles) -> StorageTlsSection<'_> {
+    StorageTlsSection {
+        ca: &files.ca,
+        cert: &files.cert,
+        key: &files.key,
+        reload_interval: LOOK,
+    }
+}
+
+fn listen_section(plan: &ListenTlsPlan) -> ListenTlsSection<'_> {
+    ListenTlsSection {
+        domain: DOMAIN,
+        shared_port: plan.shared_port,
+        client_ca: &plan.files.ca,
+        reload_interval: LOOK,
+        certificates: [PairSection {
+            cert: &plan.files.cert,
+            key: &plan.files.key,
+        }],
     }
 }
 

@@ -5,6 +5,7 @@ mod front;
 mod gateway;
 mod storage;
 mod tidb;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,9 +14,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 pub use front::{Front, FrontPlan};
-pub use gateway::{Gateway, GatewayPlan};
-pub use storage::{Storage, StoragePlan, StoragePorts};
+pub use gateway::{Gateway, GatewayPlan, ListenTlsPlan};
+pub use storage::{Storage, StoragePlan, StoragePorts, StorageTls};
 pub use tidb::{SWITCHED_OFF, Tidb, TidbPlan, TidbPorts};
+pub use tls::{DOMAIN, StackTls, TidbTls};
 
 use crate::admin::{Admin, TenantInfo};
 use crate::layout;
@@ -42,6 +44,8 @@ pub struct StackPlan {
     tenant0_present: bool,
     max_message_bytes: Option<u64>,
     front: bool,
+    tls: bool,
+    pd_servers: u16,
 }
 
 /// A running stack; dropping it kills what it started.
@@ -59,6 +63,8 @@ pub struct Stack {
     pub tenants: BTreeMap<String, Tenant>,
     /// TiDB servers directly on the storage.
     pub direct: Vec<Tidb>,
+    /// Authorities and certificates, when it runs with TLS.
+    pub tls: Option<StackTls>,
     servers: Servers,
     ports: PortBlock,
 }
@@ -85,6 +91,8 @@ impl StackPlan {
             tenant0_present: false,
             max_message_bytes: None,
             front: false,
+            tls: false,
+            pd_servers: 1,
         }
     }
 
@@ -137,6 +145,20 @@ impl StackPlan {
         self
     }
 
+    /// With TLS on both sides of the gateway, one shared port, and a name for every address.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// So many PD servers instead of one.
+    #[must_use]
+    pub fn pd_servers(mut self, count: u16) -> Self {
+        self.pd_servers = count;
+        self
+    }
+
     /// Builds what is missing and starts everything, storage first.
     ///
     /// # Errors
@@ -146,7 +168,14 @@ impl StackPlan {
         let servers = Servers::build(&progress).await?;
         let mut ports = PortBlock::take(Purpose::Test)?;
         let dir = layout::new_run_dir(&self.name)?;
-        let plan = StoragePlan::new(&dir, &mut ports, self.region_size)?;
+        let mut plan = StoragePlan::new(&dir, &mut ports, self.region_size)?;
+        for _ in 1..self.pd_servers {
+            plan.more_pd.push((ports.port()?, ports.port()?));
+        }
+        let tls = self.tls.then(|| StackTls::new(&dir)).transpose()?;
+        if let Some(tls) = &tls {
+            plan.tls = Some(tls.of_storage(ports.port()?)?);
+        }
         let storage = Storage::start(&servers, plan).await?;
         let mut stack = Stack {
             dir,
@@ -155,6 +184,7 @@ impl StackPlan {
             front: None,
             tenants: BTreeMap::new(),
             direct: Vec::new(),
+            tls,
             servers,
             ports,
         };
@@ -185,6 +215,24 @@ impl Stack {
         Ok(())
     }
 
+    /// Moves the store to another port, with its data.
+    ///
+    /// # Errors
+    /// When it doesn't come up there.
+    pub async fn move_store(&mut self) -> Result<()> {
+        let port = self.ports.port()?;
+        self.storage.move_engine(&self.servers, port).await
+    }
+
+    /// Starts one more store, without regions.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn add_store(&mut self) -> Result<()> {
+        let (port, status) = (self.ports.port()?, self.ports.port()?);
+        self.storage.add_engine(&self.servers, port, status).await
+    }
+
     /// Creates a tenant without starting a TiDB in it.
     ///
     /// # Errors
@@ -211,7 +259,8 @@ impl Stack {
             .get_mut(tenant)
             .with_context(|| format!("no tenant {tenant}"))?;
         let name = format!("tidb-{tenant}-{}", entry.tidb.len());
-        let plan = TidbPlan::new(&self.dir, &name, &entry.info.pd, &mut self.ports)?;
+        let mut plan = TidbPlan::new(&self.dir, &name, &entry.info.pd, &mut self.ports)?;
+        plan.tls = tidb_tls(self.tls.as_ref(), &entry.info)?;
         entry.tidb.push(Tidb::start(&self.servers, plan).await?);
         Ok(())
     }
@@ -277,10 +326,17 @@ impl Stack {
 
     async fn start_gateway(&mut self, plan: &StackPlan) -> Result<()> {
         let product = Product::build(&Progress::hidden()).await?;
-        let pd = self.storage.pd_address();
+        let pd = self.storage.pd_for_gateway();
         let mut gateway = GatewayPlan::new(&self.dir, &pd, &mut self.ports, TENANT_PORTS)?;
         gateway.tenant0_present = plan.tenant0_present || plan.direct_tidb > 0;
         gateway.max_message_bytes = plan.max_message_bytes;
+        if let Some(tls) = &self.tls {
+            gateway.listen_tls = Some(ListenTlsPlan {
+                files: tls.gateway(&plan.tenants)?,
+                shared_port: Some(self.ports.port()?),
+            });
+            gateway.storage_tls = Some(tls.storage_member("gateway-to-storage")?);
+        }
         self.gateway = Some(Gateway::start(&product, gateway).await?);
         Ok(())
     }
@@ -322,7 +378,8 @@ impl Stack {
                 .get(name)
                 .with_context(|| format!("no tenant {name}"))?;
             let tidb_name = format!("tidb-{name}-{}", entry.tidb.len());
-            let plan = TidbPlan::new(&self.dir, &tidb_name, &entry.info.pd, &mut self.ports)?;
+            let mut plan = TidbPlan::new(&self.dir, &tidb_name, &entry.info.pd, &mut self.ports)?;
+            plan.tls = tidb_tls(self.tls.as_ref(), &entry.info)?;
             starts.push(Tidb::start(&self.servers, plan));
         }
         let started = futures::future::try_join_all(starts).await?;
@@ -333,4 +390,9 @@ impl Stack {
         }
         Ok(())
     }
+}
+
+fn tidb_tls(tls: Option<&StackTls>, tenant: &TenantInfo) -> Result<Option<TidbTls>> {
+    let stores = tenant.stores.iter().map(|store| store.id);
+    tls.map(|tls| tls.tidb(&tenant.name, stores)).transpose()
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::START_LIMIT;
+use crate::certificates::CertificateFiles;
 use crate::eventually::eventually;
 use crate::http;
 use crate::ports::PortBlock;
@@ -35,15 +36,35 @@ pub struct StoragePlan {
     pub ports: StoragePorts,
     /// Size at which the engine splits a region.
     pub region_size: Option<u64>,
+    /// TLS towards the gateway.
+    pub tls: Option<StorageTls>,
+    /// Client and peer ports of PD servers beside the first.
+    pub more_pd: Vec<(u16, u16)>,
+}
+
+/// TLS of a storage cluster. The engine speaks to PD without it, on PD's other port: the library's
+/// client of PD knows nothing else.
+#[derive(Clone, Debug)]
+pub struct StorageTls {
+    /// PD's port with TLS.
+    pub pd_port: u16,
+    /// PD's certificate.
+    pub pd: CertificateFiles,
+    /// The engine's.
+    pub engine: CertificateFiles,
 }
 
 /// A running storage cluster.
 #[derive(Debug)]
 pub struct Storage {
-    /// PD.
+    /// PD, the first of them.
     pub pd: Arc<Process>,
+    /// The other PD servers.
+    pub more_pd: Vec<Arc<Process>>,
     /// The engine.
     pub engine: Arc<Process>,
+    /// Engines without regions.
+    pub more_engines: Vec<Arc<Process>>,
     plan: StoragePlan,
 }
 
@@ -77,33 +98,69 @@ impl StoragePlan {
             dir: dir.to_path_buf(),
             ports: StoragePorts::take(ports)?,
             region_size,
+            tls: None,
+            more_pd: Vec::new(),
         })
     }
 
-    fn pd_spec(&self, servers: &Servers) -> ProcessSpec {
+    /// One of the PD servers; the first is called `pd`, the others `pd1` and so on.
+    fn pd_spec(&self, servers: &Servers, index: usize, client: u16, peer: u16) -> ProcessSpec {
         let dir = self.dir.display();
-        let (client, peer) = (self.ports.pd, self.ports.pd_peer);
-        let args = [
-            "--name=pd".to_owned(),
-            format!("--data-dir={dir}/pd"),
-            format!("--client-urls=http://127.0.0.1:{client}"),
-            format!("--peer-urls=http://127.0.0.1:{peer}"),
+        let name = pd_name(index);
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut clients = format!("http://127.0.0.1:{client}");
+        let mut args = Vec::new();
+        if let Some(tls) = &self.tls {
+            clients = format!("{clients},https://127.0.0.1:{}", tls.pd_port);
+            args.extend(tls_flags(&tls.pd));
+        }
+        args.extend([
+            format!("--name={name}"),
+            format!("--data-dir={dir}/{name}"),
+            format!("--client-urls={clients}"),
+            format!("--peer-urls={scheme}://127.0.0.1:{peer}"),
             format!("--config={dir}/{PD_CONFIG}"),
-            format!("--log-file={dir}/pd.log"),
-        ];
+            format!("--log-file={dir}/{name}.log"),
+        ]);
+        if !self.more_pd.is_empty() {
+            args.push(format!("--initial-cluster={}", self.pd_cluster()));
+        }
         ProcessSpec {
-            name: "pd".to_owned(),
             program: servers.pd.clone(),
             args: args.into_iter().map(Into::into).collect(),
-            log: self.dir.join("pd.out"),
+            log: self.dir.join(format!("{name}.out")),
+            name,
         }
+    }
+
+    /// Client and peer ports of all PD servers.
+    fn all_pd(&self) -> Vec<(u16, u16)> {
+        let mut all = vec![(self.ports.pd, self.ports.pd_peer)];
+        all.extend(&self.more_pd);
+        all
+    }
+
+    fn pd_cluster(&self) -> String {
+        let all = self.all_pd().into_iter().enumerate();
+        let members = all.map(|(index, (_, peer))| {
+            let name = pd_name(index);
+            format!("{name}=http://127.0.0.1:{peer}")
+        });
+        members.collect::<Vec<_>>().join(",")
+    }
+
+    /// PD's addresses without TLS, with commas between.
+    fn pd_addresses(&self) -> String {
+        let all = self.all_pd().into_iter();
+        let addresses = all.map(|(client, _)| format!("127.0.0.1:{client}"));
+        addresses.collect::<Vec<_>>().join(",")
     }
 
     fn engine_spec(&self, servers: &Servers) -> ProcessSpec {
         let dir = self.dir.display();
         let ports = &self.ports;
         let mut args = vec![
-            format!("--pd=127.0.0.1:{}", ports.pd),
+            format!("--pd={}", self.pd_addresses()),
             format!("--addr=127.0.0.1:{}", ports.engine),
             format!("--status-addr=127.0.0.1:{}", ports.engine_status),
             format!("--data-dir={dir}/engine"),
@@ -111,6 +168,9 @@ impl StoragePlan {
         ];
         if let Some(size) = &self.region_size {
             args.push(format!("--region-size={size}"));
+        }
+        if let Some(tls) = &self.tls {
+            args.extend(tls_flags(&tls.engine));
         }
         ProcessSpec {
             name: "engine".to_owned(),
@@ -127,8 +187,17 @@ impl Storage {
     /// # Errors
     /// When one doesn't come up.
     pub async fn start(servers: &Servers, plan: StoragePlan) -> Result<Self> {
+        let mut more_pd = Vec::new();
+        for (index, (client, peer)) in plan.all_pd().into_iter().enumerate().skip(1) {
+            std::fs::create_dir_all(&plan.dir)?;
+            std::fs::write(plan.dir.join(PD_CONFIG), ONE_REPLICA)?;
+            let spec = plan.pd_spec(servers, index, client, peer);
+            more_pd.push(Arc::new(Process::start(spec)?));
+        }
         let pd = Self::start_pd(servers, &plan).await?;
-        Self::start_engine(servers, plan, pd).await
+        let mut storage = Self::start_engine(servers, plan, pd).await?;
+        storage.more_pd = more_pd;
+        Ok(storage)
     }
 
     /// Starts PD alone.
@@ -138,7 +207,8 @@ impl Storage {
     pub async fn start_pd(servers: &Servers, plan: &StoragePlan) -> Result<Arc<Process>> {
         std::fs::create_dir_all(&plan.dir)?;
         std::fs::write(plan.dir.join(PD_CONFIG), ONE_REPLICA)?;
-        let pd = Arc::new(Process::start(plan.pd_spec(servers))?);
+        let spec = plan.pd_spec(servers, 0, plan.ports.pd, plan.ports.pd_peer);
+        let pd = Arc::new(Process::start(spec)?);
         wait_for(&pd, &members_url(&plan.ports)).await?;
         Ok(pd)
     }
@@ -154,13 +224,75 @@ impl Storage {
     ) -> Result<Self> {
         let engine = Arc::new(Process::start(plan.engine_spec(servers))?);
         wait_for(&engine, &status_url(&plan.ports)).await?;
-        Ok(Self { pd, engine, plan })
+        Ok(Self {
+            pd,
+            more_pd: Vec::new(),
+            engine,
+            more_engines: Vec::new(),
+            plan,
+        })
     }
 
     /// PD's address.
     #[must_use]
     pub fn pd_address(&self) -> String {
         format!("127.0.0.1:{}", self.plan.ports.pd)
+    }
+
+    /// PD's addresses as the gateway reaches them, with commas between.
+    #[must_use]
+    pub fn pd_for_gateway(&self) -> String {
+        match &self.plan.tls {
+            Some(tls) => format!("127.0.0.1:{}", tls.pd_port),
+            None => self.plan.pd_addresses(),
+        }
+    }
+
+    /// All PD servers, the first first.
+    #[must_use]
+    pub fn pd_servers(&self) -> Vec<&Arc<Process>> {
+        std::iter::once(&self.pd).chain(&self.more_pd).collect()
+    }
+
+    /// What one of the PD servers is called in PD.
+    #[must_use]
+    pub fn pd_server_name(&self, index: usize) -> String {
+        pd_name(index)
+    }
+
+    /// URL of one of the PD servers.
+    #[must_use]
+    pub fn pd_url(&self, index: usize) -> String {
+        let all = self.plan.all_pd();
+        let client = all.get(index).map_or(0, |(client, _)| *client);
+        format!("http://127.0.0.1:{client}")
+    }
+
+    /// Starts the engine again on another port, with the data that it has.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn move_engine(&mut self, servers: &Servers, port: u16) -> Result<()> {
+        self.engine.stop(GRACE).await;
+        self.plan.ports.engine = port;
+        self.engine = Arc::new(Process::start(self.plan.engine_spec(servers))?);
+        self.engine_ready().await
+    }
+
+    /// Starts one more engine, which joins as a store without regions.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn add_engine(&mut self, servers: &Servers, port: u16, status: u16) -> Result<()> {
+        let mut plan = self.plan.clone();
+        plan.dir = self.plan.dir.join(format!("engine-at-{port}"));
+        std::fs::create_dir_all(&plan.dir)?;
+        plan.ports.engine = port;
+        plan.ports.engine_status = status;
+        let engine = Arc::new(Process::start(plan.engine_spec(servers))?);
+        wait_for(&engine, &status_url(&plan.ports)).await?;
+        self.more_engines.push(engine);
+        Ok(())
     }
 
     /// The store's address.
@@ -211,9 +343,29 @@ impl Storage {
 
     /// Stops the engine, then PD.
     pub async fn stop(&self) {
-        self.engine.stop(GRACE).await;
-        self.pd.stop(GRACE).await;
+        for engine in self.more_engines.iter().chain([&self.engine]) {
+            engine.stop(GRACE).await;
+        }
+        for pd in self.more_pd.iter().chain([&self.pd]) {
+            pd.stop(GRACE).await;
+        }
     }
+}
+
+fn pd_name(index: usize) -> String {
+    match index {
+        0 => "pd".to_owned(),
+        index => format!("pd{index}"),
+    }
+}
+
+fn tls_flags(files: &CertificateFiles) -> [String; 3] {
+    let flag = |name: &str, file: &Path| format!("--{name}={}", file.display());
+    [
+        flag("cacert", &files.ca),
+        flag("cert", &files.cert),
+        flag("key", &files.key),
+    ]
 }
 
 fn members_url(ports: &StoragePorts) -> String {

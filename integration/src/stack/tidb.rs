@@ -6,8 +6,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::START_LIMIT;
 use super::storage::wait_for;
+use super::tls::{TidbTls, with_hosts};
 use crate::endpoints::{TidbEndpoints, write_atomically};
+use crate::eventually::eventually;
 use crate::ports::PortBlock;
 use crate::process::{GRACE, Process, ProcessSpec};
 use crate::servers::Servers;
@@ -36,6 +39,8 @@ pub struct TidbPlan {
     pub pd: String,
     /// Its ports.
     pub ports: TidbPorts,
+    /// TLS towards PD and the stores.
+    pub tls: Option<TidbTls>,
 }
 
 /// A running TiDB server.
@@ -44,6 +49,8 @@ pub struct Tidb {
     /// Its process.
     pub process: Arc<Process>,
     ports: TidbPorts,
+    /// Its status port asks for a certificate too, then.
+    with_tls: bool,
 }
 
 impl TidbPorts {
@@ -70,6 +77,7 @@ impl TidbPlan {
             name: name.to_owned(),
             pd: pd.to_owned(),
             ports: TidbPorts::take(ports)?,
+            tls: None,
         })
     }
 
@@ -89,6 +97,19 @@ impl TidbPlan {
             slow_log.display().to_string().into(),
         );
         config.insert("log".to_owned(), log.into());
+        if let Some(tls) = &self.tls {
+            let mut security = toml::Table::new();
+            let files = &tls.files;
+            for (key, file) in [
+                ("ca", &files.ca),
+                ("cert", &files.cert),
+                ("key", &files.key),
+            ] {
+                let file = file.display().to_string();
+                security.insert(format!("cluster-ssl-{key}"), file.into());
+            }
+            config.insert("security".to_owned(), security.into());
+        }
         let path = self.dir.join(format!("{}.toml", self.name));
         write_atomically(&path, toml::to_string(&config)?.as_bytes())?;
         Ok(path)
@@ -108,11 +129,15 @@ impl TidbPlan {
             format!("-status={}", self.ports.status),
             format!("-log-file={}", log.display()),
         ];
-        ProcessSpec {
+        let spec = ProcessSpec {
             name: self.name.clone(),
             program: servers.tidb.clone(),
             args: args.into_iter().map(Into::into).collect(),
             log: self.dir.join(format!("{}.out", self.name)),
+        };
+        match &self.tls {
+            Some(tls) => with_hosts(spec, &tls.hosts),
+            None => spec,
         }
     }
 }
@@ -128,6 +153,7 @@ impl Tidb {
         let tidb = Self {
             process,
             ports: plan.ports,
+            with_tls: plan.tls.is_some(),
         };
         tidb.ready().await?;
         let mut session = Session::connect(&tidb.mysql()).await?;
@@ -144,7 +170,18 @@ impl Tidb {
     /// # Errors
     /// When it doesn't in time.
     pub async fn ready(&self) -> Result<()> {
-        wait_for(&self.process, &format!("http://{}/status", self.status())).await
+        if !self.with_tls {
+            return wait_for(&self.process, &format!("http://{}/status", self.status())).await;
+        }
+        let answered = eventually("a greeting of TiDB", START_LIMIT, || async {
+            Session::connect(&self.mysql()).await.map(drop)
+        });
+        tokio::select! {
+            answer = answered => answer,
+            () = self.process.exited() => {
+                anyhow::bail!("TiDB ended during its start:\n{}", self.process.log_tail())
+            }
+        }
     }
 
     /// Starts a stopped or killed TiDB again.

@@ -23,5 +23,6 @@ mod shared;
 mod slow_reader;
 mod tenancy;
 mod tenant0;
+mod tls;
 mod two_tidb;
 mod writer;

@@ -12,7 +12,7 @@ use prost::Message;
 use tonic::transport::Channel;
 use tonic_prost::ProstCodec;
 
-use super::pool::{Connection, Pool, Timeouts};
+use super::pool::{Connection, Dial, InTheClear, Pool, Timeouts};
 use super::watch::Watch;
 use super::{EtcdError, KeyValue, Lease, Range, RangeOutcome, Txn, TxnOutcome};
 use super::{delete_request, put_request, range_request};
@@ -43,7 +43,7 @@ impl EtcdClient {
     /// [`EtcdError::BadEndpoint`].
     pub fn new(endpoints: &[String], timeouts: Timeouts) -> Result<EtcdClient, EtcdError> {
         Ok(EtcdClient {
-            pool: Pool::new(endpoints, timeouts)?,
+            pool: Pool::new(endpoints, timeouts, Arc::new(InTheClear))?,
         })
     }
 
@@ -55,6 +55,19 @@ impl EtcdClient {
         let client = EtcdClient::new(endpoints, Timeouts::default())?;
         client.pool.connection().await?;
         Ok(client)
+    }
+
+    /// As [`EtcdClient::connect`], with connections as `dial` makes them.
+    ///
+    /// # Errors
+    /// As [`EtcdClient::connect`].
+    pub async fn connect_by(
+        dial: Arc<dyn Dial>,
+        endpoints: &[String],
+    ) -> Result<EtcdClient, EtcdError> {
+        let pool = Pool::new(endpoints, Timeouts::default(), dial)?;
+        pool.connection().await?;
+        Ok(EtcdClient { pool })
     }
 
     /// Pairs of a range, as of one revision.

@@ -16,7 +16,7 @@ pub use calls::EtcdClient;
 pub use error::EtcdError;
 pub use json::{Expect, Swap, Versioned};
 pub(crate) use json::{decode, encode};
-pub use pool::Timeouts;
+pub use pool::{Dial, InTheClear, Timeouts};
 pub use watch::{Watch, WatchBatch, WatchEvent};
 
 use mesh_proto::types::etcdserverpb as message;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tonic::transport::{Channel, Endpoint};
 
@@ -32,7 +33,36 @@ impl Default for Timeouts {
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How connections to etcd are made: its user may need TLS, which this client knows nothing of.
+#[async_trait]
+pub trait Dial: Send + Sync {
+    /// Connects to an endpoint.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    async fn dial(&self, endpoint: &Endpoint) -> Result<Channel, tonic::transport::Error>;
+
+    /// Scheme of the endpoints' URLs: `http` or `https`.
+    fn scheme(&self) -> &'static str;
+}
+
+/// Connects in the clear.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InTheClear;
+
+#[async_trait]
+impl Dial for InTheClear {
+    async fn dial(&self, endpoint: &Endpoint) -> Result<Channel, tonic::transport::Error> {
+        endpoint.connect().await
+    }
+
+    fn scheme(&self) -> &'static str {
+        "http"
+    }
+}
+
 pub(super) struct Pool {
+    dial: Arc<dyn Dial>,
     endpoints: Vec<Endpoint>,
     names: String,
     timeouts: Timeouts,
@@ -54,11 +84,15 @@ pub(super) struct Connection {
 }
 
 impl Pool {
-    pub(super) fn new(endpoints: &[String], timeouts: Timeouts) -> Result<Arc<Pool>, EtcdError> {
+    pub(super) fn new(
+        endpoints: &[String],
+        timeouts: Timeouts,
+        dial: Arc<dyn Dial>,
+    ) -> Result<Arc<Pool>, EtcdError> {
         let names = endpoints.join(",");
         let endpoints = endpoints
             .iter()
-            .map(|text| endpoint(text, timeouts))
+            .map(|text| endpoint(text, timeouts, dial.scheme()))
             .collect::<Result<Vec<_>, _>>()?;
         if endpoints.is_empty() {
             return Err(EtcdError::BadEndpoint {
@@ -72,6 +106,7 @@ impl Pool {
             channel: None,
         });
         Ok(Arc::new(Pool {
+            dial,
             endpoints,
             names,
             timeouts,
@@ -103,7 +138,7 @@ impl Pool {
             let Some(endpoint) = self.endpoints.get(index) else {
                 continue;
             };
-            match tokio::time::timeout(self.timeouts.connect, endpoint.connect()).await {
+            match tokio::time::timeout(self.timeouts.connect, self.dial.dial(endpoint)).await {
                 Ok(Ok(channel)) => {
                     slot.endpoint = index;
                     slot.generation += 1;
@@ -133,20 +168,15 @@ impl Pool {
     }
 }
 
-fn endpoint(text: &str, timeouts: Timeouts) -> Result<Endpoint, EtcdError> {
+fn endpoint(text: &str, timeouts: Timeouts, scheme: &str) -> Result<Endpoint, EtcdError> {
     let fault = |why: String| EtcdError::BadEndpoint {
         endpoint: text.to_owned(),
         why,
     };
-    if text.starts_with("https://") {
-        return Err(fault(
-            "TLS to the storage cluster is not supported".to_owned(),
-        ));
-    }
-    let url = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
+    let url = match text.split_once("://") {
+        None => format!("{scheme}://{text}"),
+        Some((named, _)) if named == scheme => text.to_owned(),
+        Some(_) => return Err(fault(format!("connections here are made with {scheme}"))),
     };
     let endpoint = Endpoint::from_shared(url).map_err(|error| fault(error.to_string()))?;
     if endpoint.uri().port().is_none() {

@@ -58,19 +58,23 @@ func startNode(opts options) (*node, error) {
 	if err = n.startStatus(); err != nil {
 		return nil, err
 	}
+	secured, err := opts.tls.serverOptions()
+	if err != nil {
+		return nil, err
+	}
 	n.startBackground()
-	n.grpc = newGRPCServer(n.store)
+	n.grpc = newGRPCServer(n.store, secured...)
 	go func() { n.failed <- n.grpc.Serve(listener) }()
 	return n, nil
 }
 
-func newGRPCServer(s *store) *grpc.Server {
-	server := grpc.NewServer(
+func newGRPCServer(s *store, more ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append(more,
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(recoverUnary, s.holdUnary), grpc.StreamInterceptor(recoverStream),
-	)
+	)...)
 	tikvpb.RegisterTikvServer(server, &service{s})
 	ready := health.NewServer()
 	ready.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)

@@ -21,6 +21,7 @@ type options struct {
 	storeVersion  string
 	regionSize    int64
 	gcInterval    time.Duration
+	tls           tlsFiles
 	dump          bool
 	dumpValues    bool
 }
@@ -38,6 +39,9 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.storeVersion, "store-version", "8.1.0", "version registered in PD")
 	flags.Int64Var(&o.regionSize, "region-size", 96<<20, "bytes after which a region is split")
 	flags.DurationVar(&o.gcInterval, "gc-interval", 10*time.Second, "pause between two looks at PD's GC safe point, 0 for never")
+	flags.StringVar(&o.tls.ca, "cacert", "", "authority that signs clients' certificates; with it gRPC is served with TLS only")
+	flags.StringVar(&o.tls.cert, "cert", "", "certificate of the gRPC server")
+	flags.StringVar(&o.tls.key, "key", "", "key of --cert")
 	flags.BoolVar(&o.dump, "dump", false, "write everything in --data-dir to standard output and exit")
 	flags.BoolVar(&o.dumpValues, "with-values", false, "with --dump: write values instead of their hashes")
 	if err := flags.Parse(args); err != nil {
@@ -52,6 +56,8 @@ func parseOptions(args []string) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.dataDir == "":
 		return o, fmt.Errorf("--data-dir is required")
+	case (o.tls.ca == "") != (o.tls.cert == "") || (o.tls.ca == "") != (o.tls.key == ""):
+		return o, fmt.Errorf("--cacert, --cert and --key belong together")
 	case o.regionSize <= 0:
 		return o, fmt.Errorf("--region-size must be positive")
 	}
