@@ -84,10 +84,15 @@ impl Fault {
     }
 
     /// Fault of a status that a call to the storage cluster ended with. A status that was made on
-    /// this side of the wire tells addresses: they are for the log, not for tenants.
+    /// this side of the wire tells addresses: they are for the log, not for tenants. Of a server's
+    /// own, code and text go on, the text without dumps of keys; trailers and details stay.
     pub fn of_storage(status: Status) -> Fault {
         match std::error::Error::source(&status) {
-            None => Fault::from(status),
+            None => {
+                let mut text = Vec::with_capacity(status.message().len());
+                crate::undecorate::text::scrub(status.message().as_bytes(), &mut text);
+                Fault::from(Status::new(status.code(), String::from_utf8_lossy(&text)))
+            }
             Some(source) => {
                 tracing::debug!(error = %source, "storage cluster not reached");
                 Fault::Unavailable("the connection to it failed".to_owned())
@@ -135,5 +140,28 @@ impl From<Fault> for Status {
             Fault::Upstream(status) => *status,
             other => Status::new(other.code(), other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::metadata::MetadataMap;
+
+    use super::*;
+
+    #[test]
+    fn of_a_servers_status_code_and_text_go_on_and_no_keys_or_trailers() {
+        let mut trailers = MetadataMap::new();
+        trailers.insert("server", "10.0.0.1:20160".parse().unwrap());
+        let told = Status::with_details_and_metadata(
+            Code::InvalidArgument,
+            "key 7480030000000000055F72 is not in region 7",
+            vec![1, 2, 3].into(),
+            trailers,
+        );
+        let status = Status::from(Fault::of_storage(told));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.message(), "key ? is not in region 7");
+        assert!(status.metadata().is_empty() && status.details().is_empty());
     }
 }

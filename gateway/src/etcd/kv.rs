@@ -6,7 +6,7 @@ use mesh_proto::types::etcdserverpb::{
     TxnRequest, TxnResponse,
 };
 
-use super::{Session, encoded, lease, txn as transaction};
+use super::{Session, choices, encoded, lease, txn as transaction};
 use crate::fault::Fault;
 
 pub(super) const RANGE: &str = "/etcdserverpb.KV/Range";
@@ -15,6 +15,7 @@ pub(super) const DELETE_RANGE: &str = "/etcdserverpb.KV/DeleteRange";
 pub(super) const TXN: &str = "/etcdserverpb.KV/Txn";
 
 pub(super) async fn range(session: &Session, mut request: RangeRequest) -> Result<Bytes, Fault> {
+    choices::of_range(&request)?;
     session
         .namespace
         .map_range(&mut request.key, &mut request.range_end)?;

@@ -9,6 +9,7 @@
 //! Revisions and lease ids are the cluster's own and pass unchanged. Statuses of etcd pass
 //! verbatim, because its clients compare texts.
 
+mod choices;
 mod cluster;
 mod kv;
 mod lease;

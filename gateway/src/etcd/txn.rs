@@ -9,6 +9,7 @@ use mesh_proto::types::etcdserverpb::{
 };
 use tonic::Status;
 
+use super::choices;
 use super::namespace::Namespace;
 use crate::fault::Fault;
 
@@ -54,12 +55,16 @@ fn map_into(
 /// A compare's target (a lease id among them) is a number or a value of the tenant's own keys:
 /// nothing to map.
 fn map_compare(space: &Namespace, compare: &mut Compare) -> Result<(), Fault> {
+    choices::of_compare(compare)?;
     space.map_range(&mut compare.key, &mut compare.range_end)
 }
 
 fn map_op(space: &Namespace, op: &mut RequestOp, leases: &mut BTreeSet<i64>) -> Result<(), Fault> {
     match &mut op.request {
-        Some(Request::RequestRange(range)) => space.map_range(&mut range.key, &mut range.range_end),
+        Some(Request::RequestRange(range)) => {
+            choices::of_range(range)?;
+            space.map_range(&mut range.key, &mut range.range_end)
+        }
         Some(Request::RequestPut(put)) => {
             put.key = space.map_key(&put.key)?;
             leases.insert(put.lease);

@@ -2,6 +2,8 @@
 //!
 //! `default` is everybody's: a tenant may use and read it, not change it.
 
+mod limits;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,6 +62,8 @@ impl ResourceGroups {
             request::take::<resource_manager::PutResourceGroupRequest>(call).await?;
         let group = request.group.unwrap_or_default();
         refuse_default(&group.name)?;
+        limits::name(&group.name)?;
+        limits::group(&group)?;
         let group = Some(shared(&tenant.keyspace, group));
         let forwarded = resource_manager::PutResourceGroupRequest { group };
         let answer: resource_manager::PutResourceGroupResponse =
@@ -72,6 +76,7 @@ impl ResourceGroups {
         let (tenant, mut request) =
             request::take::<resource_manager::DeleteResourceGroupRequest>(call).await?;
         refuse_default(&request.resource_group_name)?;
+        limits::name(&request.resource_group_name)?;
         request.resource_group_name = shared_name(&tenant.keyspace, &request.resource_group_name);
         request.keyspace_id = None;
         let answer: resource_manager::DeleteResourceGroupResponse =
@@ -92,6 +97,7 @@ impl ResourceGroups {
             for bucket in &mut request.requests {
                 bucket.resource_group_name = shared_name(&keyspace, &bucket.resource_group_name);
                 bucket.keyspace_id = None;
+                limits::tokens(bucket)?;
             }
             Ok(request.encode_to_vec().into())
         };

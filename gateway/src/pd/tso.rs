@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use mesh_proto::fields;
 use mesh_proto::types::pdpb;
 use prost::Message;
 
@@ -24,8 +25,30 @@ const LOGICAL_BITS: u32 = 18;
 /// each, and clients pair answers with requests by position.
 pub(super) async fn serve(pd: &Pd, call: Call) -> Result<tonic::Response<Frames>, Fault> {
     let Call { rpc, frames, .. } = call;
-    let up = move |frame: Bytes| request::check(rpc, &frame).map(|()| frame);
+    let up = move |frame: Bytes| {
+        request::check(rpc, &frame)?;
+        few(&frame)?;
+        Ok(frame)
+    };
     relay::relay(pd, TSO, frames, up, known_fields).await
+}
+
+/// PD can give out 2^18 timestamps a millisecond and makes everybody wait when they are used up;
+/// its clients ask for this many at once at most.
+const MOST_AT_ONCE: u64 = 10_000;
+/// `count` of TsoRequest.
+const COUNT: u32 = 2;
+
+fn few(frame: &[u8]) -> Result<(), Fault> {
+    let asked = fields(frame)
+        .flatten()
+        .filter(|field| field.number == COUNT)
+        .find_map(|field| field.varint());
+    if asked.is_some_and(|count| count > MOST_AT_ONCE) {
+        let text = format!("more than {MOST_AT_ONCE} timestamps at once");
+        return Err(Fault::Refused(text));
+    }
+    Ok(())
 }
 
 /// A timestamp for the gateway itself.
@@ -65,4 +88,22 @@ fn known_fields(answer: Bytes) -> Result<Option<Bytes>, Fault> {
     let answer = pdpb::TsoResponse::decode(answer)
         .map_err(|fault| Fault::BadAnswer(format!("TSO: {fault}")))?;
     Ok(Some(answer.encode_to_vec().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_takes_all_timestamps_of_a_millisecond() {
+        let asked = |count| {
+            let request = pdpb::TsoRequest {
+                count,
+                ..Default::default()
+            };
+            few(&request.encode_to_vec())
+        };
+        assert!(asked(1).is_ok() && asked(10_000).is_ok());
+        assert!(asked(10_001).is_err() && asked(u32::MAX).is_err());
+    }
 }

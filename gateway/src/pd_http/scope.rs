@@ -46,10 +46,13 @@ impl Scope {
         name.strip_prefix(&self.group).filter(|own| !own.is_empty())
     }
 
-    /// PD's name of a tenant's label rule.
+    /// PD's name of a tenant's label rule. PD joins it to a path of its etcd and tidies the path
+    /// up, so that a dot segment would lead out of the tenant's names, to any key of PD's.
     pub(super) fn label(&self, id: &str) -> Result<String, Problem> {
-        if id.is_empty() {
-            return Err(Problem::BadRequest("empty rule id".to_owned()));
+        if id.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(Problem::BadRequest(
+                "rule id is empty or has an empty or dot segment".to_owned(),
+            ));
         }
         Ok(format!("{}{id}", self.label))
     }
@@ -67,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_come_back_to_their_owner_only(name in "[^/]{1,20}", path in ".{1,20}") {
+        fn names_come_back_to_their_owner_only(name in "[^/]{1,20}", path in "[^/.]{1,9}(/[^/.]{1,9})?") {
             let own = Scope::new("/tidb-mesh-data/00000001/");
             let other = Scope::new("/tidb-mesh-data/00000011/");
             let group = own.group(&name).unwrap();
@@ -77,6 +80,24 @@ mod tests {
             prop_assert_eq!(own.own_label(&label), Some(path.as_str()));
             prop_assert_eq!(other.own_label(&label), None);
         }
+    }
+
+    #[test]
+    fn no_label_leads_out_of_the_tenants_names() {
+        let own = Scope::new("/tidb-mesh-data/00000001/");
+        for id in [
+            "../00000002/schema/test",
+            "schema/../../00000002/x",
+            "..",
+            ".",
+            "a//b",
+            "/a",
+            "a/",
+            "a/./b",
+        ] {
+            assert!(own.label(id).is_err(), "{id}");
+        }
+        assert!(own.label("schema/test/..t").is_ok());
     }
 
     #[test]
