@@ -1,5 +1,6 @@
 //! Coprocessor requests: ranges are the tables' business; what `data` holds depends on `tp`.
 
+use memchr::memmem;
 use mesh_keyspace::Mode;
 use mesh_proto::types::tipb;
 use mesh_proto::{Edit, Nested, Verdict, WalkError, fields};
@@ -57,10 +58,7 @@ impl Decorator<'_> {
             return Err(DecorateError::Unsupported("IndexLookUp pushdown"));
         }
         // The column is rare, and its id can't be missed: a DAG without these bytes has none.
-        if !data
-            .windows(COLUMN_ID_VARINT.len())
-            .any(|window| window == COLUMN_ID_VARINT)
-        {
+        if memmem::find(data, &COLUMN_ID_VARINT).is_none() {
             return Ok(None);
         }
         let malformed = |_| DecorateError::Malformed("a DAG that can't be decoded");
