@@ -138,10 +138,10 @@ impl Upstream {
         Ok(new)
     }
 
-    /// A status as the client may see it: etcd's own is left as it is.
+    /// A status as the client may see it: of etcd's own the code and the text, without keys.
     fn told(&self, leader: &Arc<Leader>, status: Status) -> Status {
         if status.source().is_none() {
-            return status;
+            return Fault::of_storage(status).into();
         }
         self.pd.forget(leader);
         tracing::debug!(error = %status, "connection to etcd lost");
