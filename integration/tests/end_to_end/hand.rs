@@ -103,23 +103,6 @@ impl Hand {
         Ok(())
     }
 
-    /// What is there at `ts`.
-    pub(crate) async fn get(&self, key: &[u8], ts: u64) -> Result<Vec<u8>, Status> {
-        let place = self.place(key).await?;
-        let request = kvrpcpb::GetRequest {
-            context: Some(place.context),
-            key: key.to_vec().into(),
-            version: ts,
-            ..Default::default()
-        };
-        let found: kvrpcpb::GetResponse = ask(&place.store, "/tikvpb.Tikv/KvGet", &request).await?;
-        assert!(
-            found.error.is_none() && found.region_error.is_none(),
-            "{found:?}"
-        );
-        Ok(found.value.to_vec())
-    }
-
     async fn place(&self, key: &[u8]) -> Result<Place, Status> {
         let mut region_key = Vec::new();
         memcomparable::encode(key, &mut region_key);
