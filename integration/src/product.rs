@@ -28,16 +28,21 @@ impl Product {
     pub async fn build(progress: &Progress) -> Result<Self> {
         let phase = progress.phase("build gateway, MySQL front and command line");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--package",
+        cargo.args(["build", "--quiet"]);
+        // The harness's own package is among them although none of its binaries is built: Cargo
+        // chooses the features of shared dependencies by the packages that are asked for, and
+        // without it they would all be compiled a second time after `cargo playground` itself.
+        for package in [
+            "mesh-integration",
             "mesh-gateway",
-            "--package",
             "mesh-mysql-proxy",
-            "--package",
             "mesh-cli",
-        ]);
+        ] {
+            cargo.args(["--package", package]);
+        }
+        for binary in ["tidb-mesh-gateway", "tidb-mesh-proxy", "tidb-mesh"] {
+            cargo.args(["--bin", binary]);
+        }
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
