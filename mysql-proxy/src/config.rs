@@ -29,6 +29,13 @@ pub struct Config {
     /// Rules for connections that name no tenant; the first that fits decides.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Certificate for clients that ask for no tenant's host name. Without any certificate clients
+    /// are not offered TLS.
+    #[serde(default)]
+    pub tls: Option<KeyPair>,
+    /// Whether clients must use TLS.
+    #[serde(default)]
+    pub require_tls: bool,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -60,6 +67,10 @@ pub struct Listener {
     /// The tenant that this address belongs to; any tenant when absent.
     #[serde(default)]
     pub tenant: Option<String>,
+    /// Networks of load balancers: whoever connects from there must begin with a PROXY header, and
+    /// nobody else may.
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<IpNet>,
 }
 
 /// One tenant.
@@ -77,6 +88,14 @@ pub struct Tenant {
     /// Host names by which TLS clients ask for it: exact, or `*.` and a domain.
     #[serde(default)]
     pub sni: Vec<String>,
+    /// Certificate for those names.
+    #[serde(default)]
+    pub tls: Option<KeyPair>,
+    /// How its TiDB servers are spoken to.
+    pub server_tls: ServerTls,
+    /// Whether its TiDB servers are told the client's address by a PROXY header (version 2).
+    #[serde(default)]
+    pub proxy_protocol: bool,
     /// Sessions at a time.
     #[serde(default = "ten_thousand")]
     pub max_sessions: usize,
@@ -84,6 +103,33 @@ pub struct Tenant {
 
 fn ten_thousand() -> usize {
     10_000
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPair {
+    /// The certificate, then those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// How servers are spoken to. There is no form that encrypts and verifies nothing: it would keep out
+/// nobody who can listen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "mode", rename_all = "kebab-case")]
+pub enum ServerTls {
+    /// Without TLS.
+    Off,
+    /// With TLS; the certificate must be for the server's name.
+    VerifyFull {
+        /// Who vouches for the servers' certificates, as a PEM file.
+        ca: PathBuf,
+        /// The name in the certificates, where it isn't the address's host.
+        #[serde(default)]
+        name: Option<String>,
+    },
 }
 
 /// What of `tenant.user` TiDB gets to see.
@@ -208,6 +254,10 @@ impl Config {
                 faults.push("a rule's attribute isn't of the form name=value".to_owned());
             }
         }
+        let certificates = self.tenants.iter().any(|tenant| tenant.tls.is_some());
+        if self.require_tls && self.tls.is_none() && !certificates {
+            faults.push("require_tls is set, but there is no certificate".to_owned());
+        }
         if self.limits.login_bytes < 1024 {
             faults.push("limits.login_bytes is below 1024".to_owned());
         }
@@ -242,6 +292,11 @@ impl Config {
             if !names.insert(name) {
                 faults.push(format!("two tenants {name}"));
             }
+            if tenant.tls.is_some() && tenant.sni.is_empty() {
+                faults.push(format!(
+                    "tenant {name} has a certificate but no host name in sni"
+                ));
+            }
             for host in &tenant.sni {
                 if !hosts.insert(host.to_ascii_lowercase()) {
                     faults.push(format!("two tenants with host name {host}"));
@@ -274,7 +329,9 @@ mod tests {
     fn every_fault_is_named_at_once() {
         let text = "[[listeners]]\nbind = \"127.0.0.1:2\"\ntenant = \"nobody\"\n\
             [[listeners]]\nbind = \"127.0.0.1:2\"\n\
-            [[tenants]]\nname = \"a.b\"\n[[tenants]]\nname = \"c\"\n[[tenants]]\nname = \"c\"\n";
+            [[tenants]]\nname = \"a.b\"\nserver_tls = { mode = \"off\" }\n\
+            [[tenants]]\nname = \"c\"\nserver_tls = { mode = \"off\" }\n\
+            [[tenants]]\nname = \"c\"\nserver_tls = { mode = \"off\" }\n";
         let faults = faults(text);
         for part in [
             "two listeners on 127.0.0.1:2",
@@ -283,6 +340,18 @@ mod tests {
             "two tenants c",
         ] {
             assert!(faults.contains(part), "{part}: {faults}");
+        }
+    }
+
+    #[test]
+    fn how_servers_are_spoken_to_must_be_said_and_unverified_tls_is_no_way() {
+        for tls in [
+            "",
+            "server_tls = { mode = \"require\" }",
+            "server_tls = { mode = \"verify-full\" }",
+        ] {
+            let text = format!("{HEAD}listeners = []\n[[tenants]]\nname = \"a\"\n{tls}\n");
+            assert!(toml::from_str::<Config>(&text).is_err(), "{tls}");
         }
     }
 

@@ -12,6 +12,12 @@ pub enum Fault {
     /// The client went away.
     #[error("the client went away: {0}")]
     ClientGone(#[source] io::Error),
+    /// The client's TLS handshake failed.
+    #[error("TLS with the client failed: {0}")]
+    ClientTls(#[source] io::Error),
+    /// The client doesn't use TLS.
+    #[error("connections without TLS are not let in")]
+    TlsRequired,
     /// A packet that can't be one of a login.
     #[error("{0}")]
     BadPacket(#[source] PacketError),
@@ -55,7 +61,8 @@ impl Fault {
     #[must_use]
     pub fn packet(&self) -> Option<ErrorPacket> {
         let (code, state) = match self {
-            Fault::ClientGone(_) | Fault::Refused => return None,
+            Fault::ClientGone(_) | Fault::ClientTls(_) | Fault::Refused => return None,
+            Fault::TlsRequired => (3159, "HY000"),
             Fault::BadPacket(PacketError::Io(_)) => return None,
             Fault::BadPacket(PacketError::TooLong(_)) => (1153, "08S01"),
             Fault::BadPacket(PacketError::OutOfOrder { .. }) => (1156, "08S01"),
@@ -74,6 +81,8 @@ impl Fault {
     pub fn label(&self) -> &'static str {
         match self {
             Fault::ClientGone(_) => "client_gone",
+            Fault::ClientTls(_) => "client_tls",
+            Fault::TlsRequired => "tls_required",
             Fault::BadPacket(_) => "bad_packet",
             Fault::NotALogin => "not_a_login",
             Fault::OldClient => "old_client",

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::ServerConfig;
 
 use crate::config::{Config, Listener};
-use crate::fleet::{Backend, Fleet};
+use crate::fleet::{Backend, Dialling, Fleet};
 use crate::handshake::client::Offer;
 use crate::metrics::Metrics;
 use crate::packet::capability::Capabilities;
 use crate::route::Table;
 use crate::sessions::Sessions;
+use crate::tls::{self, TlsError, Verified};
 
 /// Told to clients before any server was heard of.
 const VERSION: &[u8] = b"8.0.11-TiDB";
@@ -22,6 +24,7 @@ const VERSION: &[u8] = b"8.0.11-TiDB";
 pub struct Proxy {
     config: ArcSwap<Config>,
     table: ArcSwap<Table>,
+    tls: ArcSwapOption<ServerConfig>,
     /// Sessions.
     pub sessions: Arc<Sessions>,
     /// Metrics.
@@ -41,33 +44,53 @@ impl Drop for Place {
 
 impl Proxy {
     /// With a configuration that has been validated.
-    #[must_use]
-    pub fn new(config: Config) -> Arc<Proxy> {
+    ///
+    /// # Errors
+    /// [`TlsError`] of a certificate or an authority.
+    pub fn new(config: Config) -> Result<Arc<Proxy>, TlsError> {
         let proxy = Proxy {
             config: ArcSwap::from_pointee(config.clone()),
             table: ArcSwap::default(),
+            tls: ArcSwapOption::empty(),
             sessions: Arc::default(),
             metrics: Metrics::default(),
             open: AtomicUsize::new(0),
         };
-        proxy.apply(config);
-        Arc::new(proxy)
+        proxy.apply(config)?;
+        Ok(Arc::new(proxy))
     }
 
-    /// Has this configuration from now on. Servers that stay keep their figures.
-    pub fn apply(&self, config: Config) {
+    /// Has this configuration from now on, or, when it can't be used, goes on as it was. Servers
+    /// that stay keep their figures.
+    ///
+    /// # Errors
+    /// [`TlsError`] of a certificate or an authority.
+    pub fn apply(&self, config: Config) -> Result<(), TlsError> {
+        let tls = tls::for_clients(&config)?;
+        let verified = config
+            .tenants
+            .iter()
+            .map(|tenant| Verified::new(&tenant.server_tls));
+        let verified: Result<Vec<_>, TlsError> = verified.collect();
+        let mut verified = config.tenants.iter().zip(verified?);
         let old = self.table.load();
         let table = Table::new(&config, |name| {
             let known = old.tenant(name).map(|tenant| Arc::clone(&tenant.fleet));
             let fleet: Arc<Fleet> = known.unwrap_or_default();
-            let tenant = config.tenants.iter().find(|tenant| tenant.name == name);
-            if let Some(tenant) = tenant {
+            // The table asks for tenants in the order of the configuration.
+            if let Some((tenant, tls)) = verified.next() {
                 fleet.set(&tenant.backends, tenant.max_sessions);
+                fleet.dial_by(Dialling {
+                    tls,
+                    proxy_protocol: tenant.proxy_protocol,
+                });
             }
             fleet
         });
         self.table.store(Arc::new(table));
-        self.config.store(Arc::new(config));
+        self.tls.store(tls);
+        self.config.store(Arc::new(config.clone()));
+        Ok(())
     }
 
     /// The configuration now.
@@ -119,12 +142,17 @@ impl Proxy {
             version: VERSION.to_vec(),
             session: self.sessions.new_id(),
             capabilities: Capabilities::RELAYED,
+            tls: self.tls.load_full(),
+            require_tls: self.config.load().require_tls,
         };
         for backend in tenants.flat_map(|tenant| tenant.fleet.backends().to_vec()) {
             if let Some(capabilities) = backend.capabilities() {
                 offer.capabilities = offer.capabilities & (capabilities | Capabilities::REQUIRED);
                 offer.version = backend.version();
             }
+        }
+        if offer.tls.is_some() {
+            offer.capabilities = offer.capabilities | Capabilities::SSL;
         }
         offer
     }

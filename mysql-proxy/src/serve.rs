@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +15,7 @@ use crate::admin::{self, Admin, Token};
 use crate::config::Config;
 use crate::fleet::probe::probe;
 use crate::proxy::Proxy;
+use crate::tls::{self, TlsError};
 use crate::worker::{self, Listeners};
 
 /// Between looks at the configuration file and at servers that were quiet.
@@ -45,6 +46,9 @@ pub enum ServeError {
         /// Cause.
         source: io::Error,
     },
+    /// A certificate or an authority.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Threads or signals.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -72,8 +76,8 @@ pub async fn run(config: Config, path: &Path) -> Result<(), ServeError> {
         signal(SignalKind::terminate())?,
     );
     let workers = config.workers.get();
-    let proxy = Proxy::new(config);
-    probe(proxy.backends(), proxy.config().limits.dial_timeout).await;
+    let proxy = Proxy::new(config)?;
+    probe_all(&proxy).await;
     let (wanted, listeners) = watch::channel(listeners_of(&proxy));
     for index in 0..workers {
         worker::start(Arc::clone(&proxy), index, listeners.clone())?;
@@ -109,23 +113,59 @@ fn listeners_of(proxy: &Proxy) -> Listeners {
 /// Takes up changes of the file, and asks servers of which nothing is known lately.
 async fn follow(proxy: &Arc<Proxy>, path: &Path, wanted: &watch::Sender<Listeners>) {
     let mut refused = String::new();
+    let mut files = written(&proxy.config());
     loop {
         tokio::time::sleep(ROUND).await;
-        match Config::load(path) {
-            Ok(config) if config != *proxy.config() => {
-                proxy.apply(config);
+        let loaded = Config::load(path).map_err(|fault| fault.to_string());
+        let taken = loaded.and_then(|config| {
+            take_up(proxy, config, &mut files).map_err(|fault| fault.to_string())
+        });
+        match taken {
+            Ok(true) => {
                 wanted.send_replace(listeners_of(proxy));
+                refused.clear();
                 tracing::info!("configuration taken up");
             }
-            Ok(_) => {}
-            Err(fault) if fault.to_string() != refused => {
-                refused = fault.to_string();
-                tracing::error!(%fault, "the changed configuration isn't used");
+            Ok(false) => refused.clear(),
+            Err(fault) if fault != refused => {
+                tracing::error!(fault, "the changed configuration isn't used");
+                refused = fault;
             }
             Err(_) => {}
         }
-        probe(proxy.backends(), proxy.config().limits.dial_timeout).await;
+        probe_all(proxy).await;
     }
+}
+
+async fn probe_all(proxy: &Proxy) {
+    let table = proxy.table();
+    let fleets = table.tenants().map(|tenant| Arc::clone(&tenant.fleet));
+    probe(fleets, proxy.config().limits.dial_timeout).await;
+}
+
+/// When the files that the configuration names were last written.
+fn written(config: &Config) -> Vec<Option<SystemTime>> {
+    let written = |path: &Path| {
+        std::fs::metadata(path)
+            .and_then(|file| file.modified())
+            .ok()
+    };
+    tls::files(config).map(written).collect()
+}
+
+/// Takes up a configuration that differs, or whose files do.
+fn take_up(
+    proxy: &Proxy,
+    config: Config,
+    files: &mut Vec<Option<SystemTime>>,
+) -> Result<bool, TlsError> {
+    let now = written(&config);
+    if config == *proxy.config() && now == *files {
+        return Ok(false);
+    }
+    proxy.apply(config)?;
+    *files = now;
+    Ok(true)
 }
 
 /// 1 not ready, 2 no new connections, 3 idle sessions end and busy ones get their time, 4 the end.

@@ -236,6 +236,7 @@ impl Start<'_> {
                 name: format!("tidb-{}-{index}", info.name),
                 pd: info.pd.clone(),
                 ports,
+                settings: toml::Table::new(),
             };
             let phase = self
                 .progress

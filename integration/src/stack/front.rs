@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use mesh_mysql_proxy::config::{Admin, Config, Limits, Listener, Rule, Tenant, UserForm, VERSION};
+use mesh_mysql_proxy::config::{
+    Admin, Config, Limits, Listener, Rule, ServerTls, Tenant, UserForm, VERSION,
+};
 
 use super::storage::wait_for;
 use crate::endpoints::{FrontEndpoints, write_atomically};
@@ -68,6 +70,9 @@ impl FrontPlan {
             backends,
             user: UserForm::Strip,
             sni: Vec::new(),
+            tls: None,
+            server_tls: ServerTls::Off,
+            proxy_protocol: false,
             max_sessions: 10_000,
         });
         Config {
@@ -79,9 +84,12 @@ impl FrontPlan {
             listeners: vec![Listener {
                 bind: self.mysql,
                 tenant: None,
+                proxy_protocol_from: Vec::new(),
             }],
             tenants: tenants.collect(),
             rules: Vec::<Rule>::new(),
+            tls: None,
+            require_tls: false,
             limits: Limits::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }

@@ -46,6 +46,7 @@ pub struct StackPlan {
     front: bool,
     tls: bool,
     pd_servers: u16,
+    tidb_settings: toml::Table,
 }
 
 /// A running stack; dropping it kills what it started.
@@ -93,7 +94,15 @@ impl StackPlan {
             front: false,
             tls: false,
             pd_servers: 1,
+            tidb_settings: toml::Table::new(),
         }
+    }
+
+    /// With these settings in the configuration of every tenant's TiDB.
+    #[must_use]
+    pub fn tidb_settings(mut self, settings: toml::Table) -> Self {
+        self.tidb_settings = settings;
+        self
     }
 
     /// With the MySQL front before all tenants.
@@ -364,13 +373,14 @@ impl Stack {
             self.create_tenant(name).await?;
         }
         for _ in 0..plan.tidb_per_tenant {
-            self.add_tidb_to_each(&plan.tenants).await?;
+            self.add_tidb_to_each(&plan.tenants, &plan.tidb_settings)
+                .await?;
         }
         Ok(())
     }
 
     /// Side by side, because each spends its start waiting for its own bootstrap.
-    async fn add_tidb_to_each(&mut self, names: &[String]) -> Result<()> {
+    async fn add_tidb_to_each(&mut self, names: &[String], settings: &toml::Table) -> Result<()> {
         let mut starts = Vec::new();
         for name in names {
             let entry = self
@@ -380,6 +390,7 @@ impl Stack {
             let tidb_name = format!("tidb-{name}-{}", entry.tidb.len());
             let mut plan = TidbPlan::new(&self.dir, &tidb_name, &entry.info.pd, &mut self.ports)?;
             plan.tls = tidb_tls(self.tls.as_ref(), &entry.info)?;
+            plan.settings = settings.clone();
             starts.push(Tidb::start(&self.servers, plan));
         }
         let started = futures::future::try_join_all(starts).await?;

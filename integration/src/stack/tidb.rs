@@ -41,6 +41,8 @@ pub struct TidbPlan {
     pub ports: TidbPorts,
     /// TLS towards PD and the stores.
     pub tls: Option<TidbTls>,
+    /// Settings of its configuration file beside the harness's own.
+    pub settings: toml::Table,
 }
 
 /// A running TiDB server.
@@ -78,6 +80,7 @@ impl TidbPlan {
             pd: pd.to_owned(),
             ports: TidbPorts::take(ports)?,
             tls: None,
+            settings: toml::Table::new(),
         })
     }
 
@@ -85,7 +88,7 @@ impl TidbPlan {
     fn write_config(&self) -> Result<PathBuf> {
         let temporary = self.dir.join(format!("{}.tmp", self.name));
         std::fs::create_dir_all(&temporary)?;
-        let mut config = toml::Table::new();
+        let mut config = self.settings.clone();
         config.insert("socket".to_owned(), String::new().into());
         let temporary = temporary.display().to_string();
         config.insert("temp-dir".to_owned(), temporary.clone().into());

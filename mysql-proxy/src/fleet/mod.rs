@@ -12,12 +12,24 @@ use arc_swap::ArcSwap;
 
 pub use backend::Backend;
 
+use crate::tls::Verified;
+
 /// Servers of one tenant.
 #[derive(Debug, Default)]
 pub struct Fleet {
     backends: ArcSwap<Vec<Arc<Backend>>>,
+    dialling: ArcSwap<Dialling>,
     sessions: AtomicUsize,
     max_sessions: AtomicUsize,
+}
+
+/// How the servers of a tenant are connected to.
+#[derive(Debug, Clone, Default)]
+pub struct Dialling {
+    /// TLS, when it is on.
+    pub tls: Option<Verified>,
+    /// Whether a PROXY header tells the client's address.
+    pub proxy_protocol: bool,
 }
 
 /// A session's place among those that its tenant may have.
@@ -42,6 +54,17 @@ impl Fleet {
         self.backends
             .store(Arc::new(addresses.iter().map(kept).collect()));
         self.max_sessions.store(max_sessions, Relaxed);
+    }
+
+    /// Connects like this from now on.
+    pub fn dial_by(&self, dialling: Dialling) {
+        self.dialling.store(Arc::new(dialling));
+    }
+
+    /// How to connect now.
+    #[must_use]
+    pub fn dialling(&self) -> Arc<Dialling> {
+        self.dialling.load_full()
     }
 
     /// Its servers now.

@@ -1,6 +1,9 @@
 //! The client's half: greeting, and its login.
 
+use std::sync::Arc;
+
 use rand::Rng as _;
+use rustls::ServerConfig;
 
 use crate::fault::Fault;
 use crate::handshake::packets::Packets;
@@ -26,6 +29,10 @@ pub struct Offer {
     pub session: u32,
     /// What every server behind can do, and the relay too.
     pub capabilities: Capabilities,
+    /// What TLS is served with.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Whether there is no way in without TLS.
+    pub require_tls: bool,
 }
 
 impl Offer {
@@ -55,9 +62,27 @@ fn salt() -> Vec<u8> {
 pub async fn greet(client: &mut Packets<Wire>, offer: &Offer) -> Result<Login, Fault> {
     let greeting = offer.greeting().payload();
     client.write(&greeting).await.map_err(Fault::ClientGone)?;
-    let payload = client.read().await?;
+    let mut payload = client.read().await?;
+    if let Some(config) = wants_tls(&payload, offer) {
+        client
+            .wire
+            .accept_tls(config)
+            .await
+            .map_err(Fault::ClientTls)?;
+        payload = client.read().await?;
+    } else if offer.require_tls {
+        return Err(Fault::TlsRequired);
+    }
     let login = Login::parse(&payload, offer.capabilities);
     accept(login.ok_or(Fault::NotALogin)?, &payload)
+}
+
+/// A request for TLS is the first part of a login, alone.
+fn wants_tls(payload: &[u8], offer: &Offer) -> Option<Arc<ServerConfig>> {
+    let config = offer.tls.as_ref()?;
+    let claimed = login::capabilities(payload)?;
+    let asked = payload.len() == login::TLS_REQUEST && claimed.contain(Capabilities::SSL);
+    asked.then(|| Arc::clone(config))
 }
 
 /// Refuses what can't be relayed, or must not be.

@@ -1,17 +1,21 @@
 //! The server's half: connection, greeting, and the login in the client's place.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::packets::{PacketError, Packets};
-use crate::fleet::Backend;
+use crate::fleet::{Backend, Dialling};
 use crate::packet::capability::Capabilities;
 use crate::packet::fault::is_error;
 use crate::packet::greeting::Greeting;
-use crate::packet::login::Login;
+use crate::packet::login::{Login, tls_request};
+use crate::proxy_header;
+use crate::tls::Verified;
 use crate::wire::Wire;
 
 /// A method that no user has: the server then asks for the user's own, with its own salt.
@@ -23,6 +27,9 @@ const LOGIN_BYTES: usize = 1024 * 1024;
 /// A server that has greeted.
 #[derive(Debug)]
 pub struct Greeted {
+    /// The address, for verifying who it is.
+    address: String,
+    tls: Option<Verified>,
     /// The connection.
     pub packets: Packets<Wire>,
     /// What it said.
@@ -41,6 +48,9 @@ pub enum DialError {
     /// It sent something else.
     #[error("the greeting can't be read")]
     NoGreeting,
+    /// It is to be spoken to by TLS, and has none.
+    #[error("it offers no TLS")]
+    NoTls,
     /// It refused at once, in its own words.
     #[error("it refused to greet")]
     Refused(Vec<u8>),
@@ -59,8 +69,13 @@ impl From<PacketError> for DialError {
 ///
 /// # Errors
 /// [`DialError`].
-pub async fn greet(backend: &Backend, within: Duration) -> Result<Greeted, DialError> {
-    let outcome = timeout(within, connect(&backend.address)).await;
+pub async fn greet(
+    backend: &Backend,
+    dialling: &Dialling,
+    from: Option<SocketAddr>,
+    within: Duration,
+) -> Result<Greeted, DialError> {
+    let outcome = timeout(within, connect(&backend.address, dialling, from)).await;
     match outcome.unwrap_or(Err(DialError::Timeout)) {
         Ok(greeted) => {
             backend.greeted(&greeted.greeting);
@@ -73,16 +88,52 @@ pub async fn greet(backend: &Backend, within: Duration) -> Result<Greeted, DialE
     }
 }
 
-async fn connect(address: &str) -> Result<Greeted, DialError> {
-    let stream = TcpStream::connect(address).await?;
+async fn connect(
+    address: &str,
+    dialling: &Dialling,
+    from: Option<SocketAddr>,
+) -> Result<Greeted, DialError> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    if dialling.proxy_protocol {
+        // A probe speaks for itself.
+        let from = from.map_or_else(|| stream.local_addr(), Ok)?;
+        let header = proxy_header::write(from, stream.peer_addr()?);
+        stream.write_all(&header).await?;
+    }
     let mut packets = Packets::new(Wire::Plain(stream), LOGIN_BYTES);
     let payload = packets.read().await?;
     if is_error(&payload) {
         return Err(DialError::Refused(payload));
     }
     let greeting = Greeting::parse(&payload).ok_or(DialError::NoGreeting)?;
-    Ok(Greeted { packets, greeting })
+    if dialling.tls.is_some() && !greeting.capabilities.contain(Capabilities::SSL) {
+        return Err(DialError::NoTls);
+    }
+    Ok(Greeted {
+        address: address.to_owned(),
+        tls: dialling.tls.clone(),
+        packets,
+        greeting,
+    })
+}
+
+impl Greeted {
+    /// Begins TLS where it is on, and sends the login.
+    ///
+    /// # Errors
+    /// The socket's, and that of a server that can't be verified.
+    pub async fn log_in(&mut self, login: &Login) -> io::Result<()> {
+        let mut login = login.clone();
+        login.capabilities = login.capabilities.without(Capabilities::SSL);
+        if let Some(tls) = &self.tls {
+            login.capabilities = login.capabilities | Capabilities::SSL;
+            let request = tls_request(login.capabilities, login.max_packet, login.collation);
+            self.packets.write(&request).await?;
+            self.packets.wire.connect_tls(tls, &self.address).await?;
+        }
+        self.packets.write(&login.payload()).await
+    }
 }
 
 /// Whether this server can serve what was agreed on with the client.

@@ -8,9 +8,11 @@ admin = { listen = "127.0.0.1:1", token_file = "t" }
 listeners = []
 [[tenants]]
 name = "alpha"
+server_tls = { mode = "off" }
 sni = ["alpha.example.com"]
 [[tenants]]
 name = "beta"
+server_tls = { mode = "off" }
 user = "keep"
 sni = ["*.beta.example.com"]
 [[rules]]

@@ -26,7 +26,13 @@ impl Session {
             return Err(Fault::NotALogin);
         }
         let entry = Arc::clone(&self.registered.entry);
-        let route = route(&self.proxy, &login, &self.listener, entry.from)?;
+        let route = route(
+            &self.proxy,
+            &login,
+            self.relay.client.asked_host(),
+            &self.listener,
+            entry.from,
+        )?;
         if route.tenant.name != entry.tenant {
             let (own, other) = (entry.tenant.to_string(), route.tenant.name.to_string());
             return Err(Refusal::Disagreement(own, other).into());

@@ -49,7 +49,7 @@ pub(super) async fn connect<C: AsyncRead + AsyncWrite + Unpin>(
         session,
         from,
     } = introduction;
-    let (mut seat, greeted) = find(proxy, route, login.capabilities).await?;
+    let (mut seat, greeted) = find(proxy, introduction).await?;
     seat.connection = greeted.greeting.connection;
     let about = [
         ("_mesh_session", session.to_string()),
@@ -57,11 +57,13 @@ pub(super) async fn connect<C: AsyncRead + AsyncWrite + Unpin>(
         ("_mesh_client", from.to_string()),
     ];
     let own = server::login_for(login, &route.user, &greeted.greeting, &about);
+    let mut greeted = greeted;
+    greeted.log_in(&own).await.map_err(|error| {
+        tracing::warn!(server = seat.backend.address, %error, "cannot log in");
+        seat.backend.failed();
+        Fault::ServerLost
+    })?;
     let mut server = greeted.packets;
-    server
-        .write(&own.payload())
-        .await
-        .map_err(|_| Fault::ServerLost)?;
     let (given, written) = (
         String::from_utf8_lossy(&route.user),
         String::from_utf8_lossy(&login.user),
@@ -79,11 +81,11 @@ pub(super) async fn connect<C: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Asks one server after another, and again, for half of the time that a login has.
-async fn find(
-    proxy: &Proxy,
-    route: &Route,
-    capabilities: Capabilities,
-) -> Result<(Seat, Greeted), Fault> {
+async fn find(proxy: &Proxy, introduction: Introduction<'_>) -> Result<(Seat, Greeted), Fault> {
+    let Introduction {
+        login, route, from, ..
+    } = introduction;
+    let dialling = route.tenant.fleet.dialling();
     let limits = proxy.config().limits.clone();
     let until = Instant::now() + limits.login_timeout / 2;
     let (mut tried, mut incompatible) = (Vec::new(), false);
@@ -99,8 +101,8 @@ async fn find(
             tried.clear();
             continue;
         };
-        match server::greet(&backend, limits.dial_timeout).await {
-            Ok(greeted) if server::serves(&greeted.greeting, capabilities) => {
+        match server::greet(&backend, &dialling, Some(from), limits.dial_timeout).await {
+            Ok(greeted) if server::serves(&greeted.greeting, login.capabilities) => {
                 let seat = Seat {
                     user: route.user.clone(),
                     backend,

@@ -21,6 +21,7 @@ use crate::packet::capability::Capabilities;
 use crate::packet::command::Command;
 use crate::packet::login::Login;
 use crate::proxy::{Place, Proxy};
+use crate::proxy_header;
 use crate::relay::figures::Figures;
 use crate::relay::{Event, Relay};
 use crate::route::{Identity, Route};
@@ -69,11 +70,18 @@ pub async fn serve(proxy: Arc<Proxy>, accepted: Accepted) {
 async fn open(proxy: &Arc<Proxy>, accepted: Accepted) -> Result<Session, Fault> {
     let limits = proxy.config().limits.clone();
     let Accepted {
-        stream,
-        from,
+        mut stream,
+        mut from,
         listener,
     } = accepted;
     stream.set_nodelay(true).map_err(Fault::ClientGone)?;
+    if balanced(&listener, from) {
+        let header = timeout(limits.login_timeout, proxy_header::read(&mut stream)).await;
+        let told = header
+            .map_err(|_| Fault::Timeout)?
+            .map_err(Fault::ClientGone)?;
+        from = told.unwrap_or(from);
+    }
     let mut client = Packets::new(Wire::Plain(stream), limits.login_bytes);
     let establishing = establish(proxy, &mut client, &listener, from);
     let outcome = timeout(limits.login_timeout, establishing).await;
@@ -84,6 +92,12 @@ async fn open(proxy: &Arc<Proxy>, accepted: Accepted) -> Result<Session, Fault> 
             Err(fault)
         }
     }
+}
+
+/// Whether the connection comes from a load balancer that tells whose it is.
+fn balanced(listener: &Listener, from: SocketAddr) -> bool {
+    let mut networks = listener.proxy_protocol_from.iter();
+    networks.any(|network| network.contains(&from.ip()))
 }
 
 /// Says why, and lets the client read it: closing over unread bytes would take the words back.
@@ -117,7 +131,7 @@ async fn establish(
     let place = proxy.place().ok_or(Fault::ProxyFull)?;
     let offer = proxy.offer(listener);
     let login = client::greet(client, &offer).await?;
-    let route = route(proxy, &login, listener, from)?;
+    let route = route(proxy, &login, client.wire.asked_host(), listener, from)?;
     let tenant = route.tenant.name.to_string();
     let tenant_place = route
         .tenant
@@ -144,13 +158,14 @@ async fn establish(
 fn route(
     proxy: &Proxy,
     login: &Login,
+    sni: Option<&str>,
     listener: &Listener,
     from: SocketAddr,
 ) -> Result<Route, Fault> {
     let identity = Identity {
         listener_tenant: listener.tenant.as_deref(),
         port: listener.bind.port(),
-        sni: None,
+        sni,
         user: &login.user,
         schema: &login.schema,
         attributes: &login.attributes,

@@ -6,6 +6,7 @@ mod logins;
 mod raw;
 mod servers;
 mod tenants;
+mod tls;
 
 use mesh_integration::stack::{Front, Stack, StackPlan};
 use tokio::sync::OnceCell;
