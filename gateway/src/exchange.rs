@@ -30,6 +30,8 @@ pub struct RegionRef {
 pub struct Exchange {
     /// Columns of a coprocessor answer, when it holds physical table ids.
     pub columns: Option<Columns>,
+    /// The `data` of a coprocessor answer is no tipb SelectResponse: `ANALYZE` and checksums.
+    pub other_data: bool,
     /// The request names no key, so only its region bounds what it touches: it may be forwarded
     /// only when the region is known to lie inside the tenant.
     pub bounded_by_region: Option<RegionRef>,
@@ -38,6 +40,6 @@ pub struct Exchange {
 impl Exchange {
     /// Whether the answer needs anything of the request.
     pub fn is_remembered(&self) -> bool {
-        self.columns.is_some()
+        self.columns.is_some() || self.other_data
     }
 }

@@ -37,6 +37,7 @@ impl Decorator<'_> {
             .into());
         }
         let request = Parts::read(body)?;
+        self.exchange.other_data = request.tp != request_type::DAG;
         let data = match request.tp {
             request_type::DAG => self.dag(request.data)?,
             request_type::ANALYZE => None,

@@ -8,33 +8,99 @@
 /// has nine bytes.
 const HEX_RUN: usize = 12;
 
+/// The shortest key with a tenant in it: `t` and a table id.
+const SHORTEST_KEY: usize = 9;
+
 /// Appends `text` to `out` without key dumps.
 pub fn scrub(text: &[u8], out: &mut Vec<u8>) {
+    cut(text, out, |_, _| true);
+}
+
+/// As [`scrub`], for text that also quotes the tenant's own values, such as an evaluation's error:
+/// of lists, hex digits and escapes only those go that begin as a physical key of TiDB does.
+pub fn scrub_keys(text: &[u8], out: &mut Vec<u8>) {
+    cut(text, out, |before, dump| {
+        let bytes = match dump.first() {
+            Some(b'[') => listed(dump),
+            Some(b'\\') => before
+                .last()
+                .copied()
+                .into_iter()
+                .chain(unescaped(dump))
+                .collect(),
+            _ => hex::decode(dump.get(..dump.len() & !1).unwrap_or_default()).unwrap_or_default(),
+        };
+        begins_a_key(&bytes)
+    });
+}
+
+/// Whether bytes begin as a row's or a meta key does, perhaps behind the `z` that a store puts
+/// before what it keeps.
+fn begins_a_key(bytes: &[u8]) -> bool {
+    let key = bytes.strip_prefix(b"z").unwrap_or(bytes);
+    let tagged = matches!(
+        key,
+        [b't', 0x80..=0xFF, ..] | [b'm', 0x01, ..] | [b'x' | b'r', 0, ..]
+    );
+    tagged && key.len() >= SHORTEST_KEY
+}
+
+/// Copies `text`, with a `?` for each dump of which `goes` says so, given what stands before it.
+fn cut(text: &[u8], out: &mut Vec<u8>, goes: impl Fn(&[u8], &[u8]) -> bool) {
     let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        let cut = match *first {
-            b'[' => number_list(rest),
-            b'\\' => escapes(rest),
+    while let Some(first) = rest.first() {
+        let (length, dump) = match *first {
+            b'[' => dump_of(number_list(rest)),
+            b'\\' => dump_of(escapes(rest)),
             byte if byte.is_ascii_hexdigit() => {
                 let run = hex_run(rest);
-                if run < HEX_RUN {
-                    let (word, after) = rest.split_at(run);
-                    out.extend_from_slice(word);
-                    rest = after;
-                    continue;
-                }
-                run
+                (run, run >= HEX_RUN)
             }
-            _ => 0,
+            _ => (1, false),
         };
-        if cut == 0 {
-            out.push(*first);
-            rest = tail;
-        } else {
+        let (word, after) = rest.split_at(length.min(rest.len()));
+        if dump && goes(out, word) {
             out.push(b'?');
-            rest = rest.get(cut..).unwrap_or_default();
+        } else {
+            out.extend_from_slice(word);
         }
+        rest = after;
     }
+}
+
+/// How much to take at once, and whether it is a dump: what is none is taken byte by byte.
+fn dump_of(length: usize) -> (usize, bool) {
+    (length.max(1), length > 0)
+}
+
+/// The numbers of a list as bytes; none when one isn't a byte.
+fn listed(list: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(list);
+    let numbers = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|it| !it.is_empty());
+    let bytes: Result<Vec<u8>, _> = numbers.map(str::parse).collect();
+    bytes.unwrap_or_default()
+}
+
+/// The bytes of a run of escapes, octal or hexadecimal, and of what is printed between them.
+fn unescaped(run: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = run;
+    while let Some((first, tail)) = rest.split_first() {
+        let (digits, radix, skipped) = match (*first, tail.first()) {
+            (b'\\', Some(b'x')) => (2, 16, 1),
+            (b'\\', Some(b'0'..=b'7')) => (3, 8, 0),
+            _ => (0, 0, 0),
+        };
+        let digits = tail.get(skipped..skipped + digits).unwrap_or_default();
+        let number = std::str::from_utf8(digits).ok();
+        let number = number.and_then(|text| u8::from_str_radix(text, radix.max(2)).ok());
+        bytes.push(number.unwrap_or(*first));
+        let taken = number.map_or(0, |_| skipped + digits.len());
+        rest = tail.get(taken..).unwrap_or_default();
+    }
+    bytes
 }
 
 fn hex_run(text: &[u8]) -> usize {
@@ -73,7 +139,7 @@ fn escapes(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::scrub;
+    use super::{scrub, scrub_keys};
 
     fn scrubbed(text: &str) -> String {
         let mut out = Vec::new();
@@ -99,5 +165,31 @@ mod tests {
         assert_eq!(scrubbed("key: [116, 128, 3, 0] x"), "key: ? x");
         assert_eq!(scrubbed("key \"t\\200\\000_r\""), "key \"t?\"");
         assert_eq!(scrubbed("no [] here"), "no [] here");
+    }
+
+    #[test]
+    fn values_stay_where_only_keys_go() {
+        let told = |text: &str| {
+            let mut out = Vec::new();
+            scrub_keys(text.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        for value in [
+            "BIGINT UNSIGNED value is out of range in '(18446744073709551615 + 1)'",
+            "Invalid JSON text: '[116, 128, 1]' and [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]",
+            "Incorrect string value '\\xE4\\xBD\\xA0\\xE5\\xA5\\xBD\\xE4\\xBD\\xA0' for column 'c'",
+            "[300 128 1 0 0 0 0 27 89]",
+        ] {
+            assert_eq!(told(value), value);
+        }
+        let list = "range [116 128 1 0 0 0 0 27 89 95 114] [122, 109, 1, 0, 1, 68, 66, 0, 0, 0] x";
+        assert_eq!(told(list), "range ? ? x");
+        assert_eq!(told("key 7480010000000000055F72 not"), "key ? not");
+        assert_eq!(told("key 7a6D0100024442000000000000F8"), "key ?");
+        assert_eq!(
+            told(r#"key "t\200\001\000\000\000\000\000p_r""#),
+            r#"key "t?""#
+        );
+        assert_eq!(told(r"t\x80\x01\x00\x00\x00\x00\x00p_r"), "t?");
     }
 }

@@ -131,6 +131,26 @@ fn cop_response() -> Checked {
     must(
         !out.windows(8).any(|window| window == tagged.to_le_bytes()),
         "a tagged table id comes out in a row",
+    )?;
+    let dump = format!("no such range: {:?}", encoded(&own(), &key()));
+    let error = tipb::Error {
+        code: Some(1),
+        msg: Some(dump.clone().into()),
+    };
+    let select = tipb::SelectResponse {
+        error: Some(error),
+        ..Default::default()
+    };
+    let response = coprocessor::Response {
+        data: select.encode_to_vec().into(),
+        ..Default::default()
+    };
+    let table = table("coprocessor.Response");
+    let out = down(&Exchange::default(), table, &response.encode_to_vec())
+        .map_err(|fault| fault.to_string())?;
+    must(
+        !String::from_utf8_lossy(&out).contains(&dump),
+        "an error beside rows names a physical key",
     )
 }
 
