@@ -7,7 +7,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 
-use crate::{ClientError, CreateTenant, ErrorBody, ErrorCode, Tenant, TenantList};
+use crate::{
+    ClientError, CreateTenant, ErrorBody, ErrorCode, Limits, Planned, RenameTenant, Tenant,
+    TenantList, Usage,
+};
 
 /// A creation cuts regions and a deletion waits for clients to drain: minutes on a busy cluster.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
@@ -26,6 +29,23 @@ pub struct AdminClient {
     base: Url,
     address: String,
     token: Option<String>,
+}
+
+/// A change, to be planned.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// [`AdminClient::create`].
+    Create(&'a CreateTenant),
+    /// [`AdminClient::delete`].
+    Delete(&'a str),
+    /// [`AdminClient::suspend`].
+    Suspend(&'a str),
+    /// [`AdminClient::resume`].
+    Resume(&'a str),
+    /// [`AdminClient::rename`].
+    Rename(&'a str, &'a str),
+    /// [`AdminClient::set_limits`].
+    SetLimits(&'a str, &'a Limits),
 }
 
 /// Reads a bearer token: the file's content without surrounding white space.
@@ -128,6 +148,86 @@ impl AdminClient {
         self.body(self.send(request).await?).await
     }
 
+    /// Stops serving a tenant; its data is kept.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; see [`ClientError`].
+    pub async fn suspend(&self, name: &str) -> Result<Tenant, ClientError> {
+        let request = self.request(Method::POST, &[name, "suspend"])?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// Serves a suspended tenant again.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; see [`ClientError`].
+    pub async fn resume(&self, name: &str) -> Result<Tenant, ClientError> {
+        let request = self.request(Method::POST, &[name, "resume"])?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// Gives a tenant another name.
+    ///
+    /// # Errors
+    /// [`ClientError::Conflict`] if the name is taken; see [`ClientError`].
+    pub async fn rename(&self, name: &str, to: &str) -> Result<Tenant, ClientError> {
+        let body = RenameTenant {
+            name: to.to_owned(),
+        };
+        let request = self.request(Method::POST, &[name, "rename"])?.json(&body);
+        self.body(self.send(request).await?).await
+    }
+
+    /// What a tenant may take.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; see [`ClientError`].
+    pub async fn limits(&self, name: &str) -> Result<Limits, ClientError> {
+        let request = self.request(Method::GET, &[name, "limits"])?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// Sets all limits of a tenant; one that is left out is lifted.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; see [`ClientError`].
+    pub async fn set_limits(&self, name: &str, limits: &Limits) -> Result<Limits, ClientError> {
+        let request = self.request(Method::PUT, &[name, "limits"])?.json(limits);
+        self.body(self.send(request).await?).await
+    }
+
+    /// What a tenant takes.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; see [`ClientError`].
+    pub async fn usage(&self, name: &str) -> Result<Usage, ClientError> {
+        let request = self.request(Method::GET, &[name, "usage"])?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// What a change would do; nothing is changed.
+    ///
+    /// # Errors
+    /// As the change itself would be refused; see [`ClientError`].
+    pub async fn plan(&self, change: &Change<'_>) -> Result<Planned, ClientError> {
+        let request = match change {
+            Change::Create(tenant) => self.request(Method::POST, &[])?.json(tenant),
+            Change::Delete(name) => self.request(Method::DELETE, &[name])?,
+            Change::Suspend(name) => self.request(Method::POST, &[name, "suspend"])?,
+            Change::Resume(name) => self.request(Method::POST, &[name, "resume"])?,
+            Change::Rename(name, to) => {
+                let to = (*to).to_owned();
+                let request = self.request(Method::POST, &[name, "rename"])?;
+                request.json(&RenameTenant { name: to })
+            }
+            Change::SetLimits(name, limits) => {
+                self.request(Method::PUT, &[name, "limits"])?.json(limits)
+            }
+        };
+        let request = request.query(&[("dry_run", "true")]);
+        self.body(self.send(request).await?).await
+    }
+
     fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, ClientError> {
         let mut path = String::from("/v1/tenants");
         for segment in segments {
@@ -173,7 +273,9 @@ impl AdminClient {
         match serde_json::from_slice::<ErrorBody>(&bytes) {
             Ok(ErrorBody { error }) => match status {
                 StatusCode::UNAUTHORIZED => ClientError::Unauthorized,
-                StatusCode::FORBIDDEN => ClientError::Forbidden,
+                StatusCode::FORBIDDEN if error.code == ErrorCode::Forbidden => {
+                    ClientError::Forbidden
+                }
                 StatusCode::NOT_FOUND => ClientError::NotFound(error.message),
                 StatusCode::CONFLICT => ClientError::Conflict(error.message),
                 other => refused(other, error.code, error.message),

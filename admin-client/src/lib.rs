@@ -7,10 +7,10 @@ mod client;
 mod error;
 mod types;
 
-pub use client::{AdminClient, read_token};
+pub use client::{AdminClient, Change, read_token};
 pub use error::ClientError;
 pub use mesh_keyspace::Mode;
 pub use types::{
-    CreateTenant, ErrorBody, ErrorCode, ErrorDetail, KeyRange, ModeChoice, Store, Tenant,
-    TenantList, TenantState, UnknownModeChoice,
+    CreateTenant, DiskUse, ErrorBody, ErrorCode, ErrorDetail, KeyRange, Limits, ModeChoice,
+    Planned, Rates, RenameTenant, Store, Tenant, TenantList, TenantState, UnknownModeChoice, Usage,
 };

@@ -1,6 +1,7 @@
 //! JSON bodies of the admin API.
 
 use std::fmt;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 
 use mesh_keyspace::Mode;
@@ -109,6 +110,93 @@ pub struct Tenant {
     pub ranges: Vec<KeyRange>,
 }
 
+/// Body of `POST /v1/tenants/{name}/rename`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenameTenant {
+    /// New name.
+    pub name: String,
+}
+
+/// What a tenant may take of each gateway; what is left out is not limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Requests per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Message bytes per second, both directions together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<NonZeroU32>,
+    /// Requests not answered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_requests: Option<NonZeroU32>,
+    /// Their bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_bytes: Option<NonZeroU64>,
+    /// Open connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<NonZeroU32>,
+    /// Share when tenants compete; 1 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<NonZeroU32>,
+}
+
+/// What a tenant takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Name.
+    pub tenant: String,
+    /// On the whole storage cluster.
+    pub disk: DiskUse,
+    /// Of the gateway that answers; each replica has its own.
+    pub gateway: Rates,
+}
+
+/// What a tenant's regions take, as PD last heard; each copy counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskUse {
+    /// Bytes, to a mebibyte per region.
+    pub bytes: u64,
+    /// Keys, about.
+    pub keys: u64,
+    /// Regions.
+    pub regions: u64,
+}
+
+/// What a tenant takes of one gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Requests per second, over the last seconds.
+    pub requests_per_second: f64,
+    /// Bytes per second from the tenant.
+    pub received_bytes_per_second: f64,
+    /// Bytes per second to the tenant.
+    pub sent_bytes_per_second: f64,
+    /// Requests not answered yet.
+    pub in_flight_requests: u64,
+    /// Their bytes.
+    pub in_flight_bytes: u64,
+    /// Frames that wait for a limit.
+    pub waiting: u64,
+    /// Requests told that the server is busy, since the gateway serves the tenant.
+    pub refused: u64,
+    /// Open connections.
+    pub connections: u64,
+}
+
+/// Answer to a change with `?dry_run=true`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Always `true`.
+    pub dry_run: bool,
+    /// What was asked for.
+    pub action: String,
+    /// The tenant as it is now, if there is one.
+    pub tenant: Option<Tenant>,
+    /// What would be done, for people.
+    pub effects: Vec<String>,
+}
+
 /// Where in its life a tenant is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -189,6 +277,8 @@ pub enum ErrorCode {
     Unauthorized,
     /// 403: a wrong bearer token.
     Forbidden,
+    /// 403: the caller's role does not allow it.
+    Denied,
     /// 404: no such tenant or path.
     NotFound,
     /// 405: the path takes other methods.

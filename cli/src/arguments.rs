@@ -1,10 +1,12 @@
 //! The command line's grammar.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mesh_admin_client::ModeChoice;
+use mesh_admin_client::{Limits, ModeChoice};
 
 /// Manage the tenants of a TiDB Mesh gateway.
 #[derive(Debug, Parser)]
@@ -47,7 +49,7 @@ pub(crate) enum Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create, list, show and delete tenants.
+    /// Create, list, show, change and delete tenants.
     #[command(subcommand, visible_alias = "tenants")]
     Tenant(TenantCommand),
 
@@ -73,6 +75,9 @@ pub(crate) enum TenantCommand {
         /// coprocessor requests, not for TiDB.
         #[arg(long, default_value = "auto", value_parser = mode_parser())]
         mode: ModeChoice,
+
+        #[command(flatten)]
+        plan: Plan,
     },
 
     /// List all tenants.
@@ -95,7 +100,141 @@ pub(crate) enum TenantCommand {
         /// Don't ask. Needed when standard input is not a terminal.
         #[arg(long, short)]
         yes: bool,
+
+        #[command(flatten)]
+        plan: Plan,
     },
+
+    /// Stop serving a tenant and keep its data. Its clients are told so.
+    Suspend {
+        /// Name of the tenant.
+        name: String,
+
+        #[command(flatten)]
+        plan: Plan,
+    },
+
+    /// Serve a suspended tenant again.
+    Resume {
+        /// Name of the tenant.
+        name: String,
+
+        #[command(flatten)]
+        plan: Plan,
+    },
+
+    /// Give a tenant another name. Its clients notice nothing.
+    Rename {
+        /// Name of the tenant.
+        name: String,
+
+        /// Its new name.
+        to: String,
+
+        #[command(flatten)]
+        plan: Plan,
+    },
+
+    /// Show or set what a tenant may take of each gateway.
+    #[command(subcommand)]
+    Limits(LimitsCommand),
+
+    /// Show what a tenant takes: disk of the whole cluster, rates of this gateway.
+    Usage {
+        /// Name of the tenant.
+        name: String,
+    },
+}
+
+/// Of every change.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Plan {
+    /// Have everything checked, change nothing, and show what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LimitsCommand {
+    /// Show the limits.
+    Show {
+        /// Name of the tenant.
+        name: String,
+    },
+
+    /// Set some limits; those that are not named stay.
+    Set {
+        /// Name of the tenant.
+        name: String,
+
+        #[command(flatten)]
+        bounds: Bounds,
+
+        #[command(flatten)]
+        plan: Plan,
+    },
+}
+
+/// Each a number, or `none` to lift the limit.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Bounds {
+    /// Requests per second; a number or "none".
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_second: Option<Bound<NonZeroU32>>,
+
+    /// Message bytes per second, both directions together; a number or "none".
+    #[arg(long, value_name = "N")]
+    pub(crate) bytes_per_second: Option<Bound<NonZeroU32>>,
+
+    /// Requests not answered yet; a number or "none".
+    #[arg(long, value_name = "N")]
+    pub(crate) in_flight_requests: Option<Bound<NonZeroU32>>,
+
+    /// Bytes of requests not answered yet; a number or "none".
+    #[arg(long, value_name = "N")]
+    pub(crate) in_flight_bytes: Option<Bound<NonZeroU64>>,
+
+    /// Open connections; a number or "none".
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<Bound<NonZeroU32>>,
+
+    /// Share when tenants compete for a gateway; a number or "none" for 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) weight: Option<Bound<NonZeroU32>>,
+}
+
+/// A limit, or that there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound<N>(pub(crate) Option<N>);
+
+impl<N: FromStr> FromStr for Bound<N> {
+    type Err = N::Err;
+
+    fn from_str(word: &str) -> Result<Self, N::Err> {
+        if word == "none" {
+            return Ok(Bound(None));
+        }
+        word.parse().map(|number| Bound(Some(number)))
+    }
+}
+
+impl Bounds {
+    /// The limits with what is named here changed.
+    pub(crate) fn over(&self, mut limits: Limits) -> Limits {
+        fn change<N: Copy>(limit: &mut Option<N>, bound: Option<Bound<N>>) {
+            if let Some(Bound(to)) = bound {
+                *limit = to;
+            }
+        }
+        change(&mut limits.requests_per_second, self.requests_per_second);
+        change(&mut limits.bytes_per_second, self.bytes_per_second);
+        change(&mut limits.in_flight_requests, self.in_flight_requests);
+        change(&mut limits.in_flight_bytes, self.in_flight_bytes);
+        change(&mut limits.connections, self.connections);
+        change(&mut limits.weight, self.weight);
+        limits
+    }
 }
 
 fn mode_parser() -> impl TypedValueParser<Value = ModeChoice> {

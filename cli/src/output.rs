@@ -1,7 +1,7 @@
 //! Results as tables for people and as JSON for programs.
 
 use comfy_table::{ContentArrangement, Table, presets};
-use mesh_admin_client::{Tenant, TenantList};
+use mesh_admin_client::{Limits, Planned, Tenant, TenantList, Usage};
 use serde::Serialize;
 
 use crate::arguments::Output;
@@ -26,6 +26,74 @@ pub(crate) fn tenants(tenants: &[Tenant], form: Output) -> Result<String, Failur
         }),
         Output::Table => Ok(format!("{}\n", overview(tenants))),
     }
+}
+
+/// What a tenant may take.
+pub(crate) fn limits(limits: &Limits, form: Output) -> Result<String, Failure> {
+    if form == Output::Json {
+        return json(limits);
+    }
+    fn shown<N: ToString>(limit: Option<N>) -> String {
+        limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
+    }
+    let mut table = table();
+    for (name, limit) in [
+        ("requests per second", shown(limits.requests_per_second)),
+        ("bytes per second", shown(limits.bytes_per_second)),
+        ("requests in flight", shown(limits.in_flight_requests)),
+        ("bytes in flight", shown(limits.in_flight_bytes)),
+        ("connections", shown(limits.connections)),
+        ("weight", shown(limits.weight)),
+    ] {
+        table.add_row([name.to_owned(), limit]);
+    }
+    Ok(format!("{table}\n"))
+}
+
+/// What a tenant takes.
+pub(crate) fn usage(usage: &Usage, form: Output) -> Result<String, Failure> {
+    if form == Output::Json {
+        return json(usage);
+    }
+    let (disk, rates) = (&usage.disk, &usage.gateway);
+    let mut table = table();
+    for (name, value) in [
+        ("bytes on disk", disk.bytes.to_string()),
+        ("keys", disk.keys.to_string()),
+        ("regions", disk.regions.to_string()),
+        ("requests/s", format!("{:.1}", rates.requests_per_second)),
+        (
+            "bytes/s in",
+            format!("{:.0}", rates.received_bytes_per_second),
+        ),
+        ("bytes/s out", format!("{:.0}", rates.sent_bytes_per_second)),
+        ("requests in flight", rates.in_flight_requests.to_string()),
+        ("bytes in flight", rates.in_flight_bytes.to_string()),
+        ("frames waiting", rates.waiting.to_string()),
+        ("requests turned away", rates.refused.to_string()),
+        ("connections", rates.connections.to_string()),
+    ] {
+        table.add_row([name.to_owned(), value]);
+    }
+    Ok(format!("{table}\n"))
+}
+
+/// What a change would do.
+pub(crate) fn planned(plan: &Planned, form: Output) -> Result<String, Failure> {
+    if form == Output::Json {
+        return json(plan);
+    }
+    let mut text = format!(
+        "dry run: {} would do this, and nothing is changed\n",
+        plan.action
+    );
+    for effect in &plan.effects {
+        text.push_str(&format!("  {effect}\n"));
+    }
+    if let Some(tenant) = &plan.tenant {
+        text.push_str(&format!("{}\n", details(tenant)));
+    }
+    Ok(text)
 }
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {

@@ -1,8 +1,10 @@
 //! One function per command: call the API, render the answer.
 
-use mesh_admin_client::{AdminClient, ClientError, CreateTenant, read_token};
+use mesh_admin_client::{
+    AdminClient, Change, ClientError, CreateTenant, ModeChoice, Planned, read_token,
+};
 
-use crate::arguments::{Arguments, Command, Connection, TenantCommand};
+use crate::arguments::{Arguments, Command, Connection, LimitsCommand, Output, TenantCommand};
 use crate::confirm::{self, NotConfirmed};
 use crate::output;
 
@@ -41,26 +43,81 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<String, Failure> {
         Command::Tenant(command) => command,
         Command::Completion { .. } => return Ok(String::new()),
     };
-    if let TenantCommand::Delete { name, yes: false } = command {
-        confirm::deletion(name)?;
-    }
     let client = connect(&arguments.connection)?;
-    let form = arguments.output;
+    match planned(&client, command).await? {
+        Some(plan) => output::planned(&plan, arguments.output),
+        None => changed(&client, command, arguments.output).await,
+    }
+}
+
+/// What a change would do, for a dry run.
+async fn planned(
+    client: &AdminClient,
+    command: &TenantCommand,
+) -> Result<Option<Planned>, Failure> {
+    let (create, limits);
+    let change = match command {
+        TenantCommand::Create { name, mode, plan } if plan.dry_run => {
+            create = creation(name, *mode);
+            Change::Create(&create)
+        }
+        TenantCommand::Delete { name, plan, .. } if plan.dry_run => Change::Delete(name),
+        TenantCommand::Suspend { name, plan } if plan.dry_run => Change::Suspend(name),
+        TenantCommand::Resume { name, plan } if plan.dry_run => Change::Resume(name),
+        TenantCommand::Rename { name, to, plan } if plan.dry_run => Change::Rename(name, to),
+        TenantCommand::Limits(LimitsCommand::Set { name, bounds, plan }) if plan.dry_run => {
+            limits = bounds.over(client.limits(name).await?);
+            Change::SetLimits(name, &limits)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(client.plan(&change).await?))
+}
+
+async fn changed(
+    client: &AdminClient,
+    command: &TenantCommand,
+    form: Output,
+) -> Result<String, Failure> {
     match command {
-        TenantCommand::Create { name, mode } => {
-            let body = CreateTenant {
-                name: name.clone(),
-                mode: *mode,
-            };
-            let (tenant, is_new) = client.create(&body).await?;
+        TenantCommand::Create { name, mode, .. } => {
+            let (tenant, is_new) = client.create(&creation(name, *mode)).await?;
             let note = if is_new { "created" } else { "exists already" };
             output::tenant(&tenant, Some(note), form)
         }
         TenantCommand::List => output::tenants(&client.list().await?, form),
         TenantCommand::Show { name } => output::tenant(&client.get(name).await?, None, form),
-        TenantCommand::Delete { name, .. } => {
+        TenantCommand::Delete { name, yes, .. } => {
+            if !yes {
+                confirm::deletion(name)?;
+            }
             output::tenant(&client.delete(name).await?, Some("deleted"), form)
         }
+        TenantCommand::Suspend { name, .. } => {
+            output::tenant(&client.suspend(name).await?, Some("suspended"), form)
+        }
+        TenantCommand::Resume { name, .. } => {
+            output::tenant(&client.resume(name).await?, Some("resumed"), form)
+        }
+        TenantCommand::Rename { name, to, .. } => {
+            let note = format!("was {name}");
+            output::tenant(&client.rename(name, to).await?, Some(&note), form)
+        }
+        TenantCommand::Limits(LimitsCommand::Show { name }) => {
+            output::limits(&client.limits(name).await?, form)
+        }
+        TenantCommand::Limits(LimitsCommand::Set { name, bounds, .. }) => {
+            let limits = bounds.over(client.limits(name).await?);
+            output::limits(&client.set_limits(name, &limits).await?, form)
+        }
+        TenantCommand::Usage { name } => output::usage(&client.usage(name).await?, form),
+    }
+}
+
+fn creation(name: &str, mode: ModeChoice) -> CreateTenant {
+    CreateTenant {
+        name: name.to_owned(),
+        mode,
     }
 }
 

@@ -65,6 +65,18 @@ fn alpha() -> Value {
     })
 }
 
+fn usage() -> Value {
+    json!({
+        "tenant": "alpha",
+        "disk": {"bytes": 1_048_576, "keys": 12, "regions": 3},
+        "gateway": {
+            "requests_per_second": 1.5, "received_bytes_per_second": 10.0,
+            "sent_bytes_per_second": 20.0, "in_flight_requests": 1, "in_flight_bytes": 2,
+            "waiting": 3, "refused": 4, "connections": 5,
+        },
+    })
+}
+
 async fn answer(request: Request) -> Response {
     let token = request
         .headers()
@@ -78,6 +90,13 @@ async fn answer(request: Request) -> Response {
         Some(_) => {}
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    if request.uri().query() == Some("dry_run=true") {
+        let action = format!("{method} {path}");
+        let plan = json!({
+            "dry_run": true, "action": action, "tenant": alpha(), "effects": ["something happens"],
+        });
+        return axum::Json(plan).into_response();
+    }
     match (method, path.as_str()) {
         (Method::POST, "/v1/tenants") => {
             let body = axum::body::to_bytes(request.into_body(), 1 << 16)
@@ -97,6 +116,18 @@ async fn answer(request: Request) -> Response {
         }
         (Method::GET, "/v1/tenants") => axum::Json(json!({"tenants": [alpha()]})).into_response(),
         (Method::GET | Method::DELETE, "/v1/tenants/alpha") => axum::Json(alpha()).into_response(),
+        (Method::POST, "/v1/tenants/alpha/suspend" | "/v1/tenants/alpha/resume")
+        | (Method::POST, "/v1/tenants/alpha/rename") => axum::Json(alpha()).into_response(),
+        (Method::GET, "/v1/tenants/alpha/limits") => {
+            axum::Json(json!({"connections": 7, "weight": 2})).into_response()
+        }
+        (Method::PUT, "/v1/tenants/alpha/limits") => {
+            let body = axum::body::to_bytes(request.into_body(), 1 << 16)
+                .await
+                .unwrap();
+            body.into_response()
+        }
+        (Method::GET, "/v1/tenants/alpha/usage") => axum::Json(usage()).into_response(),
         (Method::GET, "/v1/tenants/html") => "<html>".into_response(),
         (Method::GET, "/v1/tenants/moved") => {
             (StatusCode::FOUND, [("location", "http://127.0.0.1:1/")]).into_response()
@@ -172,6 +203,73 @@ fn results_go_to_standard_output_as_asked_for() {
         let (code, out, err) = parts(&stub.run(line));
         assert_eq!((code, err.as_str()), (0, ""), "{line}");
         assert!(out.contains(said), "{line}: {out}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_not_named_stays() {
+    let stub = Stub::start();
+    let line = "tenant limits set alpha --requests-per-second 100 --weight none -o json";
+    let (code, out, err) = parts(&stub.run(line));
+    assert_eq!((code, err.as_str()), (0, ""));
+    let expected = json!({"connections": 7, "requests_per_second": 100});
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
+    let (code, out, _) = parts(&stub.run("tenant limits show alpha"));
+    assert_eq!(code, 0);
+    assert!(out.contains("connections") && out.contains("none"), "{out}");
+    for line in [
+        "tenant limits set alpha",
+        "tenant limits set alpha --connections 0",
+        "tenant limits set alpha --connections many",
+    ] {
+        assert_eq!(parts(&stub.run(line)).0, 2, "{line}");
+    }
+}
+
+#[test]
+fn changes_and_looks_are_told_to_people_and_programs() {
+    let stub = Stub::start();
+    for (line, said) in [
+        ("tenant suspend alpha", "alpha suspended"),
+        ("tenant resume alpha", "alpha resumed"),
+        ("tenant rename alpha beta", "was alpha"),
+        ("tenant usage alpha", "1048576"),
+    ] {
+        let (code, out, err) = parts(&stub.run(line));
+        assert_eq!((code, err.as_str()), (0, ""), "{line}");
+        assert!(out.contains(said), "{line}: {out}");
+    }
+    let (_, out, _) = parts(&stub.run("tenant usage alpha -o json"));
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), usage());
+}
+
+/// Nothing is asked, because nothing is lost.
+#[test]
+fn a_dry_run_of_every_change_shows_what_would_be() {
+    let stub = Stub::start();
+    for (line, action) in [
+        ("tenant create new", "POST /v1/tenants"),
+        ("tenant delete alpha", "DELETE /v1/tenants/alpha"),
+        ("tenant suspend alpha", "POST /v1/tenants/alpha/suspend"),
+        ("tenant resume alpha", "POST /v1/tenants/alpha/resume"),
+        ("tenant rename alpha beta", "POST /v1/tenants/alpha/rename"),
+        (
+            "tenant limits set alpha --weight 3",
+            "PUT /v1/tenants/alpha/limits",
+        ),
+    ] {
+        let (code, out, err) = parts(&stub.run(&format!("{line} --dry-run")));
+        assert_eq!((code, err.as_str()), (0, ""), "{line}");
+        assert!(
+            out.contains(action) && out.contains("something happens"),
+            "{line}: {out}"
+        );
+        let (_, out, _) = parts(&stub.run(&format!("{line} --dry-run -o json")));
+        let plan: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(
+            (&plan["dry_run"], &plan["action"]),
+            (&json!(true), &json!(action))
+        );
     }
 }
 

@@ -7,12 +7,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mesh_tenants::TenantName;
 use serde::{Deserialize, Serialize};
 
 mod tls;
 
 pub use tls::{CertificateFiles, TlsListen, TlsStorage};
 
+use crate::admin::Role;
 use crate::tenant::Addresses;
 
 /// TiKV's own default limit of a gRPC message (`server.grpc-max-recv-msg-len` is unlimited, raft
@@ -62,6 +64,42 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// File with the bearer token of the admin API.
     pub token_file: PathBuf,
+    /// Further callers, each with a token and a role of its own; `token_file` is an operator's.
+    #[serde(default)]
+    pub callers: Vec<Caller>,
+    /// File that every change of the tenants is appended to, besides the log's target `audit`.
+    #[serde(default)]
+    pub audit_file: Option<PathBuf>,
+}
+
+/// Somebody who may call the admin API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caller {
+    /// Name in the audit log.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The tenants that it is bound to; left out, a viewer sees all.
+    #[serde(default)]
+    pub tenants: Option<Vec<TenantName>>,
+    /// File with its bearer token.
+    pub token_file: PathBuf,
+}
+
+impl Caller {
+    fn fault(&self) -> Option<String> {
+        let name = &self.name;
+        match (self.role, &self.tenants) {
+            (Role::TenantAdmin, None) => Some(format!(
+                "admin.callers: {name} is a tenant admin and no tenants are named"
+            )),
+            (Role::Operator, Some(_)) => Some(format!(
+                "admin.callers: {name} is an operator and can't be bound to tenants"
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// Listeners of tenants.
@@ -173,6 +211,8 @@ pub struct Limits {
     pub first_bytes_timeout: Duration,
     /// HTTP/2 streams of one connection.
     pub max_streams_per_connection: u32,
+    /// Requests that one worker has under way to the stores before its tenants take turns.
+    pub worker_in_flight: u64,
 }
 
 impl Default for Limits {
@@ -182,6 +222,7 @@ impl Default for Limits {
             max_connections_per_tenant: 4096,
             first_bytes_timeout: Duration::from_secs(10),
             max_streams_per_connection: 4096,
+            worker_in_flight: 4096,
         }
     }
 }
@@ -286,6 +327,7 @@ impl Config {
         if self.limits.max_message_bytes < 1024 * 1024 {
             faults.push("limits.max_message_bytes is below 1 MiB".to_owned());
         }
+        faults.extend(self.admin.callers.iter().filter_map(Caller::fault));
         if faults.is_empty() {
             Ok(())
         } else {

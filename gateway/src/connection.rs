@@ -18,7 +18,7 @@ use tonic::transport::Channel;
 
 use crate::fault::Fault;
 use crate::gateway::Gateway;
-use crate::limits::{Gate, Seat};
+use crate::limits::{Gate, Lane, Seat, Turns};
 use crate::listener::Role;
 use crate::metrics::{RefusalLabels, TenantLabels};
 use crate::prefixed::{PREFACE, Prefixed};
@@ -94,6 +94,12 @@ impl Connection {
         let channel = self.gateway.stores.dialer().channel(&address)?;
         *open = Some((address, channel.clone()));
         Ok(channel)
+    }
+
+    /// A way to the stores for the requests of one stream or call.
+    pub fn lane(&self) -> Lane {
+        let turns = Turns::of_this_worker(self.gateway.config.limits.worker_in_flight);
+        Lane::new(self.gate.clone(), turns)
     }
 
     fn labels(&self) -> TenantLabels {
@@ -293,6 +299,12 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resp
     }
     match connection.role {
         Role::Pd => {
+            if let Err(busy) = connection.gate.call().await {
+                let fault = Fault::from(busy);
+                let metrics = &connection.gateway.metrics;
+                metrics.fault(&connection.tenant().name, &fault);
+                return refused(&request, fault, StatusCode::TOO_MANY_REQUESTS);
+            }
             connection
                 .gateway
                 .pd_http

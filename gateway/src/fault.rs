@@ -6,6 +6,7 @@
 use mesh_keyspace::KeyError;
 use tonic::{Code, Status};
 
+use crate::limits::Busy;
 use crate::tls::Refusal;
 
 /// A request that is not answered by the storage cluster, or an answer that may not pass.
@@ -63,6 +64,12 @@ pub enum Fault {
     /// The storage cluster answered with a status of its own: passed verbatim, clients match on it.
     #[error("{}", .0.message())]
     Upstream(Box<Status>),
+}
+
+impl From<Busy> for Fault {
+    fn from(Busy(limit): Busy) -> Self {
+        Fault::OverLimit { limit }
+    }
 }
 
 impl From<Status> for Fault {

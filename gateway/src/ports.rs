@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mesh_tenants::{Limits, State};
@@ -14,6 +15,9 @@ use crate::limits::Gate;
 use crate::listener::{self, Access, Role};
 use crate::tenant::{Identity, Tenant, TenantCell};
 use crate::term::Term;
+
+/// Rates are over this time.
+const SAMPLED_EVERY: Duration = Duration::from_secs(5);
 
 struct Open {
     cell: TenantCell,
@@ -97,6 +101,16 @@ impl Ports {
         let open = self.open.lock().await;
         open.get(&tenant.identity())
             .is_some_and(|entry| is_bound(entry, tenant))
+    }
+
+    /// Takes samples of what all tenants take, for ever.
+    pub async fn sample(&self) {
+        loop {
+            tokio::time::sleep(SAMPLED_EVERY).await;
+            for entry in self.open.lock().await.values() {
+                entry.access.gate.sample();
+            }
+        }
     }
 
     /// What a tenant is taking here and now.

@@ -115,8 +115,11 @@ async fn dispatch(
     let began = std::time::Instant::now();
     let answer = match connection.role {
         Role::Store(id) => store::serve(connection, id, call).await,
-        Role::Pd if rpc.service.starts_with("etcdserverpb.") => gateway.etcd.serve(call).await,
-        Role::Pd => gateway.pd_service.serve(call).await,
+        Role::Pd => match connection.gate.call().await {
+            Err(busy) => Err(busy.into()),
+            Ok(()) if rpc.service.starts_with("etcdserverpb.") => gateway.etcd.serve(call).await,
+            Ok(()) => gateway.pd_service.serve(call).await,
+        },
     };
     gateway
         .metrics

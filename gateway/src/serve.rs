@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, AdminState, Probes, Token};
+use crate::admin::{self, AdminState, AuditLog, Probes, Tokens};
 use crate::config::Config;
 use crate::drain;
 use crate::gateway::Gateway;
@@ -36,20 +36,22 @@ pub enum ServeError {
 /// [`ServeError`] when the process can't begin to serve.
 pub async fn run(config: Config) -> Result<(), ServeError> {
     tls::check(&config)?;
-    let token = Arc::new(Token::load(&config.admin.token_file)?);
+    let callers = Arc::new(Tokens::load(&config.admin)?);
+    let audit = Arc::new(AuditLog::open(config.admin.audit_file.as_deref())?);
     let admin_listener = tokio::net::TcpListener::bind(config.admin.listen).await?;
     let gateway = tokio::select! {
         gateway = connected(config) => gateway,
         signalled = drain::signalled() => return Ok(signalled?),
     };
     let ports = Arc::new(Ports::default());
-    let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports.clone()));
+    let tenancy = Arc::new(Tenancy::new(gateway.clone(), ports.clone(), audit.clone()));
     let following = spawn_background(&gateway, &tenancy);
     spawn_tls(&gateway, ports)?;
     let state = AdminState {
         tenants: tenancy,
         probes: Arc::new(Live(gateway.clone())),
-        token,
+        callers,
+        audit,
     };
     let ended = gateway.background.clone();
     let admin = axum::serve(admin_listener, admin::router(state))

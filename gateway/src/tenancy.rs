@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mesh_admin_client::{KeyRange, ModeChoice, Store, Tenant as TenantBody};
+use mesh_admin_client::{
+    KeyRange, Limits as LimitsBody, ModeChoice, Rates, Store, Tenant as TenantBody, Usage,
+};
 use mesh_keyspace::{IdOutOfRange, Keyspace, Mode};
-use mesh_tenants::{EtcdClient, Record, Registry, RegistryError, State, TenantTable};
+use mesh_tenants::{EtcdClient, Limits, Record, Registry, RegistryError, State, TenantTable};
 use tokio::sync::mpsc;
 
-use crate::admin::{AdminError, Created, TenantName, TenantService};
+use crate::admin::{AdminError, AuditLog, Created, TenantName, TenantService};
 use crate::config::{Config, TenantZero};
 use crate::cut;
 use crate::destroy::{Destroyer, Stuck};
@@ -74,9 +76,9 @@ pub struct Tenancy {
 
 impl Tenancy {
     /// The tenants of a gateway.
-    pub fn new(gateway: Arc<Gateway>, ports: Arc<Ports>) -> Tenancy {
+    pub fn new(gateway: Arc<Gateway>, ports: Arc<Ports>, audit: Arc<AuditLog>) -> Tenancy {
         let membership = Arc::new(Membership::default());
-        let destroyer = Arc::new(Destroyer::new(gateway.clone(), membership.clone()));
+        let destroyer = Arc::new(Destroyer::new(gateway.clone(), membership.clone(), audit));
         Tenancy {
             gateway,
             ports,
@@ -103,6 +105,7 @@ impl Tenancy {
             tokio::select! {
                 () = self.follow_registry(applied) => {}
                 () = self.destroyer.resume() => {}
+                () = self.ports.sample() => {}
                 () = membership::acknowledge(&replica, queue) => {}
                 () = replica.keep() => {}
                 () = replica.lost() => {}
@@ -229,7 +232,7 @@ impl Tenancy {
 
     async fn record(&self, name: &TenantName) -> Result<Record, AdminError> {
         let record = self.gateway.registry.get(name).await?;
-        record.ok_or_else(|| AdminError::NotFound(format!("there is no tenant {name}")))
+        record.ok_or_else(|| no_tenant(name))
     }
 }
 
@@ -253,6 +256,45 @@ fn tenant_of(config: &Config, record: &Record) -> Result<Tenant, IdOutOfRange> {
         state: record.state,
         created_at: record.created_at,
     })
+}
+
+fn no_tenant(name: &TenantName) -> AdminError {
+    AdminError::NotFound(format!("there is no tenant {name}"))
+}
+
+fn limits_body(limits: &Limits) -> LimitsBody {
+    LimitsBody {
+        requests_per_second: limits.requests_per_second,
+        bytes_per_second: limits.bytes_per_second,
+        in_flight_requests: limits.in_flight_requests,
+        in_flight_bytes: limits.in_flight_bytes,
+        connections: limits.connections,
+        weight: limits.weight,
+    }
+}
+
+fn limits_of(body: &LimitsBody) -> Limits {
+    Limits {
+        requests_per_second: body.requests_per_second,
+        bytes_per_second: body.bytes_per_second,
+        in_flight_requests: body.in_flight_requests,
+        in_flight_bytes: body.in_flight_bytes,
+        connections: body.connections,
+        weight: body.weight,
+    }
+}
+
+fn rates_body(rates: &crate::limits::Rates) -> Rates {
+    Rates {
+        requests_per_second: rates.requests_per_second,
+        received_bytes_per_second: rates.received_bytes_per_second,
+        sent_bytes_per_second: rates.sent_bytes_per_second,
+        in_flight_requests: rates.in_flight_requests,
+        in_flight_bytes: rates.in_flight_bytes,
+        waiting: rates.waiting,
+        refused: rates.refused,
+        connections: rates.connections,
+    }
 }
 
 fn state_body(state: State) -> mesh_admin_client::TenantState {
@@ -336,6 +378,76 @@ impl TenantService for Tenancy {
     async fn list(&self) -> Result<Vec<TenantBody>, AdminError> {
         let table = self.gateway.registry.list().await?;
         table.iter().map(|record| self.body(record)).collect()
+    }
+
+    async fn suspend(&self, name: &TenantName) -> Result<TenantBody, AdminError> {
+        let registry = &self.gateway.registry;
+        registry.set_state(name, State::Suspended).await?;
+        let found = registry.versioned(name).await?;
+        let found = found.ok_or_else(|| no_tenant(name))?;
+        // Another command may have come in between; the last one counts.
+        if found.value.state == State::Suspended {
+            self.destroyer.fenced(found.revision).await?;
+            self.gateway.pd_service.pause(found.value.scope).await?;
+        }
+        self.body(&found.value)
+    }
+
+    /// Before anything is answered the tenant catches up with what was collected meanwhile.
+    async fn resume(&self, name: &TenantName) -> Result<TenantBody, AdminError> {
+        let record = self.record(name).await?;
+        if record.state == State::Suspended {
+            self.gateway.pd_service.resume(record.scope).await?;
+        }
+        if record.state == State::Creating {
+            return Err(AdminError::Conflict(format!(
+                "tenant {name} is being created"
+            )));
+        }
+        let registry = &self.gateway.registry;
+        let record = registry.set_state(name, State::Active).await?;
+        let found = registry.versioned(name).await?;
+        let found = found.ok_or_else(|| no_tenant(name))?;
+        self.destroyer.fenced(found.revision).await?;
+        // Once more: a look of the background's in between has perhaps seen it suspended still.
+        self.gateway.pd_service.resume(record.scope).await?;
+        self.opened(&tenant_of(&self.gateway.config, &record)?)
+            .await?;
+        self.body(&record)
+    }
+
+    async fn rename(&self, name: &TenantName, to: &TenantName) -> Result<TenantBody, AdminError> {
+        let record = self.gateway.registry.rename(name, to).await?;
+        self.body(&record)
+    }
+
+    async fn limits(&self, name: &TenantName) -> Result<LimitsBody, AdminError> {
+        Ok(limits_body(&self.record(name).await?.limits))
+    }
+
+    /// Returns when every gateway applies them.
+    async fn set_limits(
+        &self,
+        name: &TenantName,
+        limits: LimitsBody,
+    ) -> Result<LimitsBody, AdminError> {
+        let limits = limits_of(&limits);
+        let set = self.gateway.registry.set_limits(name, limits).await?;
+        self.destroyer.fenced(set.revision).await?;
+        Ok(limits_body(&set.value.limits))
+    }
+
+    async fn usage(&self, name: &TenantName) -> Result<Usage, AdminError> {
+        let record = self.record(name).await?;
+        let tenant = tenant_of(&self.gateway.config, &record)?;
+        let disk = self.gateway.pd_http.disk_use(&tenant.keyspace).await?;
+        let gate = self.ports.gate(&tenant.identity()).await;
+        let rates = gate.map(|gate| gate.rates()).unwrap_or_default();
+        Ok(Usage {
+            tenant: record.name.to_string(),
+            disk,
+            gateway: rates_body(&rates),
+        })
     }
 
     /// Returns when the data is proven destroyed and the name free. The id and the ports follow

@@ -1,7 +1,7 @@
 //! What the admin API answers when it can't do what was asked: one status and code per kind.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, RawPathParamsRejection};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use mesh_admin_client::{ErrorBody, ErrorCode, ErrorDetail};
@@ -19,6 +19,9 @@ pub enum AdminError {
     /// A wrong bearer token.
     #[error("the bearer token is not accepted")]
     Forbidden,
+    /// A caller that is known and may not do this.
+    #[error("{0}")]
+    Denied(String),
     /// No such tenant or path.
     #[error("{0}")]
     NotFound(String),
@@ -45,12 +48,17 @@ pub enum AdminError {
     Internal(String),
 }
 
+/// Goes with an answer that is not a success, for the audit log.
+#[derive(Clone)]
+pub(super) struct Reason(pub(super) String);
+
 impl AdminError {
     fn kind(&self) -> (StatusCode, ErrorCode) {
         match self {
             AdminError::BadRequest(_) => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
             AdminError::Unauthorized => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized),
             AdminError::Forbidden => (StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+            AdminError::Denied(_) => (StatusCode::FORBIDDEN, ErrorCode::Denied),
             AdminError::NotFound(_) => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             AdminError::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed)
@@ -85,6 +93,12 @@ impl From<RegistryError> for AdminError {
     }
 }
 
+impl From<RawPathParamsRejection> for AdminError {
+    fn from(rejection: RawPathParamsRejection) -> Self {
+        AdminError::BadRequest(rejection.body_text())
+    }
+}
+
 impl From<JsonRejection> for AdminError {
     fn from(rejection: JsonRejection) -> Self {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -100,11 +114,12 @@ impl IntoResponse for AdminError {
         if status.is_server_error() {
             tracing::warn!(%status, error = %self, "admin call failed");
         }
-        let error = ErrorDetail {
-            code,
-            message: self.to_string(),
-        };
-        (status, Json(ErrorBody { error })).into_response()
+        let message = self.to_string();
+        let reason = Reason(message.clone());
+        let error = ErrorDetail { code, message };
+        let mut answer = (status, Json(ErrorBody { error })).into_response();
+        answer.extensions_mut().insert(reason);
+        answer
     }
 }
 

@@ -28,6 +28,7 @@ use tokio::sync::{Notify, Semaphore};
 
 pub use proof::{Evidence, Unproven};
 
+use crate::admin::AuditLog;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::membership::Membership;
@@ -71,6 +72,7 @@ impl From<mesh_tenants::EtcdError> for Stuck {
 pub struct Destroyer {
     gateway: Arc<Gateway>,
     membership: Arc<Membership>,
+    audit: Arc<AuditLog>,
     busy: Mutex<HashSet<Scope>>,
     slots: Semaphore,
     nudged: Notify,
@@ -78,10 +80,15 @@ pub struct Destroyer {
 
 impl Destroyer {
     /// A destroyer that acts in the name of the present replica.
-    pub fn new(gateway: Arc<Gateway>, membership: Arc<Membership>) -> Destroyer {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        membership: Arc<Membership>,
+        audit: Arc<AuditLog>,
+    ) -> Destroyer {
         Destroyer {
             gateway,
             membership,
+            audit,
             busy: Mutex::default(),
             slots: Semaphore::new(AT_A_TIME),
             nudged: Notify::new(),
@@ -127,7 +134,7 @@ impl Destroyer {
             }
             let evidence = self.empty(&record.name, record.scope).await?;
             self.gateway.registry.forget(name, claim).await?;
-            told(&record.name, record.scope, evidence, "destroyed");
+            self.told(&record.name, record.scope, evidence, "destroyed");
             Ok(())
         })
         .await
@@ -142,7 +149,7 @@ impl Destroyer {
             };
             let evidence = self.empty(&reserved.name, scope).await?;
             self.gateway.registry.release(claim).await?;
-            told(&reserved.name, scope, evidence, "released");
+            self.told(&reserved.name, scope, evidence, "released");
             Ok(())
         })
         .await
@@ -167,6 +174,11 @@ impl Destroyer {
         gateway.pd_http.forget(&tenant).await?;
         gateway.pd_service.unregister(scope).await?;
         Ok(evidence)
+    }
+
+    fn told(&self, name: &TenantName, scope: Scope, evidence: Evidence, what: &'static str) {
+        let proof = serde_json::json!({ "scope": scope.to_string(), "proof": evidence.as_str() });
+        self.audit.note(what, name.as_str(), proof);
     }
 
     /// Runs `work` under the claim on a tenant, and stops it when this gateway's lease is at risk.
@@ -271,9 +283,4 @@ async fn resigned(replica: &Replica, claim: &Claim) {
     if let Err(fault) = replica.resign(claim).await {
         tracing::warn!(error = %fault, "claim not given back, it ends with the lease");
     }
-}
-
-fn told(name: &TenantName, scope: Scope, evidence: Evidence, what: &'static str) {
-    let proof = evidence.as_str();
-    tracing::info!(target: "audit", who = "gateway", what, tenant = %name, %scope, proof, outcome = "done");
 }

@@ -31,6 +31,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use mesh_admin_client::DiskUse;
+use mesh_keyspace::Keyspace;
 use serde_json::Value;
 use tonic::body::Body;
 
@@ -77,6 +79,16 @@ impl HttpService {
     /// [`Fault`] when PD does not do it.
     pub async fn forget(&self, tenant: &Tenant) -> Result<(), Fault> {
         forget::rules_of(&self.backend, &scope::Scope::of(tenant))
+            .await
+            .map_err(Problem::into_fault)
+    }
+
+    /// What the regions in a keyspace's ranges take on disk, about; each copy counted once.
+    ///
+    /// # Errors
+    /// [`Fault`] when PD does not tell.
+    pub async fn disk_use(&self, keyspace: &Keyspace) -> Result<DiskUse, Fault> {
+        stats::disk_use(&self.backend, keyspace)
             .await
             .map_err(Problem::into_fault)
     }

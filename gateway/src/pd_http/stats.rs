@@ -1,11 +1,16 @@
 //! Statistics of a range's regions, added up over the parts of the tenant that it touches.
 
+use mesh_admin_client::DiskUse;
+use mesh_keyspace::{Keyspace, memcomparable};
 use serde_json::{Map, Value};
 
+use super::backend::Backend;
 use super::bounds::Range;
 use super::problem::Problem;
 use super::query::escaped;
 use super::{Answer, Visit};
+
+const MIB: u64 = 1024 * 1024;
 
 pub(super) async fn serve(visit: &Visit<'_>) -> Answer {
     let range = Range {
@@ -18,6 +23,26 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Answer {
         let options = options(visit);
         let path = format!("/pd/api/v1/stats/region?start_key={start}&end_key={end}{options}");
         add(&mut total, visit.backend.get(&path).await?)?;
+    }
+    Ok(total)
+}
+
+/// PD tells sizes in MiB, as its regions' leaders last reported them.
+pub(super) async fn disk_use(backend: &Backend, keyspace: &Keyspace) -> Result<DiskUse, Problem> {
+    let mut total = DiskUse::default();
+    for range in keyspace.ranges() {
+        let bound = |raw: &[u8]| {
+            let mut encoded = Vec::new();
+            memcomparable::encode(raw, &mut encoded);
+            escaped(&encoded)
+        };
+        let (start, end) = (bound(range.start.as_slice()), bound(range.end.as_slice()));
+        let path = format!("/pd/api/v1/stats/region?start_key={start}&end_key={end}");
+        let part = backend.get(&path).await?;
+        let number = |field: &str| part.get(field).and_then(Value::as_u64).unwrap_or(0);
+        total.regions += number("count");
+        total.keys += number("storage_keys");
+        total.bytes += number("storage_size").saturating_mul(MIB);
     }
     Ok(total)
 }

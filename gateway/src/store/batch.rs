@@ -24,6 +24,7 @@ use crate::decorate::decorate;
 use crate::exchange::{Exchange, Scope};
 use crate::fault::Fault;
 use crate::grpc::{Call, Frames};
+use crate::limits::Lane;
 use crate::metrics::Traffic;
 use crate::tenant::Tenant;
 use crate::undecorate::undecorate;
@@ -50,6 +51,7 @@ struct Batch {
     connection: Arc<Connection>,
     tenant: Arc<Tenant>,
     exchanges: Mutex<HashMap<u64, Exchange>>,
+    lane: Lane,
     request_entry: &'static Message,
     response_entry: &'static Message,
 }
@@ -86,6 +88,7 @@ async fn open(
         ..
     } = call;
     let batch = Arc::new(Batch {
+        lane: connection.lane(),
         connection,
         tenant,
         exchanges: Mutex::default(),
@@ -159,6 +162,16 @@ impl Requests {
     async fn physical(&mut self, frame: &Bytes) -> Result<Option<Bytes>, Fault> {
         self.counters.traffic.received.inc_by(frame.len() as u64);
         let parts = Frame::read(frame, &REQUEST_REST)?;
+        let asked = parts.ids.len();
+        if let Err(busy) = self
+            .batch
+            .lane
+            .enter(asked as u64, frame.len() as u64)
+            .await
+        {
+            self.turn_away(&parts, &Fault::from(busy)).await;
+            return Ok(None);
+        }
         let mut out = Vec::with_capacity(frame.len() + 64);
         let mut forwarded = Vec::with_capacity(parts.ids.len());
         for (entry, id) in parts.entries.iter().zip(&parts.ids) {
@@ -173,6 +186,9 @@ impl Requests {
                 }
             }
         }
+        if forwarded.len() < asked {
+            self.batch.lane.leave((asked - forwarded.len()) as u64, 0);
+        }
         if forwarded.is_empty() {
             return Ok(None);
         }
@@ -181,12 +197,17 @@ impl Requests {
         Ok(Some(out.into()))
     }
 
+    /// Tells each request of a frame that the server is busy.
+    async fn turn_away(&self, parts: &Frame<'_>, fault: &Fault) {
+        for (entry, id) in parts.entries.iter().zip(&parts.ids) {
+            let answer = self.batch.busy(tag_of(entry), fault);
+            let _ = self.answers.send(Ok(response_frame(*id, &answer))).await;
+        }
+    }
+
     /// Appends one decorated entry, or gives the entry that answers it.
     async fn entry(&mut self, id: u64, entry: &[u8], out: &mut Vec<u8>) -> Result<(), Vec<u8>> {
-        let tag = fields(entry)
-            .next()
-            .and_then(Result::ok)
-            .map_or(0, |field| field.number);
+        let tag = tag_of(entry);
         self.counters.count(&self.batch, tag);
         if tag == BROADCAST {
             return Err(response_entry(tag, &[]));
@@ -247,6 +268,8 @@ impl Responses {
         self.traffic.sent.inc_by(frame.len() as u64);
         let parts = Frame::read(frame, &RESPONSE_REST)
             .map_err(|fault| Fault::BadAnswer(fault.to_string()))?;
+        let answered = parts.ids.len() as u64;
+        self.batch.lane.leave(answered, frame.len() as u64);
         let mut out = Vec::with_capacity(frame.len() + 16);
         for (entry, id) in parts.entries.iter().zip(&parts.ids) {
             let start = out.len();
@@ -258,11 +281,8 @@ impl Responses {
                 Ok(()) => framed.close(&mut out),
                 Err(fault) => {
                     out.truncate(start);
-                    let tag = fields(entry)
-                        .next()
-                        .and_then(Result::ok)
-                        .map_or(0, |f| f.number);
-                    put_bytes_field(ENTRIES, &self.batch.refused(tag, &fault), &mut out);
+                    let refused = self.batch.refused(tag_of(entry), &fault);
+                    put_bytes_field(ENTRIES, &refused, &mut out);
                 }
             }
         }
@@ -320,6 +340,19 @@ impl Batch {
         answer.map_or_else(Vec::new, |body| response_entry(tag, &body))
     }
 
+    /// The entry that has a request tried again later.
+    fn busy(&self, tag: u32, fault: &Fault) -> Vec<u8> {
+        let answer = self.response_entry.field(tag).and_then(|field| field.child);
+        let busy = answer.and_then(|answer| refusal::server_is_busy(answer, &fault.to_string()));
+        match busy {
+            None => self.refused(tag, fault),
+            Some(body) => {
+                self.count(fault);
+                response_entry(tag, &body)
+            }
+        }
+    }
+
     fn epoch_not_match(&self, tag: u32) -> Vec<u8> {
         let answer = self.response_entry.field(tag).and_then(|field| field.child);
         answer.map_or_else(Vec::new, |answer| {
@@ -365,6 +398,12 @@ impl<'a> Frame<'a> {
         }
         Ok(parts)
     }
+}
+
+/// Which command an entry is.
+fn tag_of(entry: &[u8]) -> u32 {
+    let first = fields(entry).next().and_then(Result::ok);
+    first.map_or(0, |field| field.number)
 }
 
 fn put_ids(ids: &[u64], out: &mut Vec<u8>) {

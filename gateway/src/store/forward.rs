@@ -17,6 +17,7 @@ use crate::decorate::decorate;
 use crate::exchange::{Exchange, RegionRef, Scope};
 use crate::fault::Fault;
 use crate::grpc::{Call, Frames, RawCodec, unary_bytes};
+use crate::limits::Lane;
 use crate::tenant::Tenant;
 use crate::undecorate::undecorate;
 
@@ -30,6 +31,14 @@ pub(super) async fn serve(
 ) -> Result<Response<Frames>, Fault> {
     let message = call.message().await?;
     let gateway = &connection.gateway;
+    let lane = connection.lane();
+    if let Err(busy) = lane.enter(1, message.len() as u64).await {
+        let fault = Fault::from(busy);
+        let answer = refusal::server_is_busy(call.rpc.response, &fault.to_string());
+        let answer = answer.ok_or_else(|| Fault::from(busy))?;
+        gateway.metrics.fault(&call.tenant.name, &fault);
+        return Ok(unary_bytes(answer.into()));
+    }
     gateway
         .metrics
         .traffic(&call.tenant.name)
@@ -58,7 +67,12 @@ pub(super) async fn serve(
     let channel = connection.store_channel(store_id)?;
     let frames = futures::stream::once(async move { Bytes::from(physical) });
     let answers = open(channel, call.rpc.path, &call.metadata, frames).await?;
-    Ok(undecorated(connection.clone(), call, exchange, answers))
+    Ok(undecorated(
+        connection.clone(),
+        call,
+        exchange,
+        (answers, lane),
+    ))
 }
 
 /// Whether a request that names no key stays inside its tenant.
@@ -104,13 +118,15 @@ fn undecorated(
     connection: Arc<Connection>,
     call: Call,
     exchange: Exchange,
-    answers: Streaming<Bytes>,
+    (answers, lane): (Streaming<Bytes>, Lane),
 ) -> Response<Frames> {
     let mut walker = Walker::new();
     let traffic = connection.gateway.metrics.traffic(&call.tenant.name);
     let frames = answers.map(move |answer| {
         let answer = answer.map_err(Fault::of_storage)?;
         traffic.sent.inc_by(answer.len() as u64);
+        // In flight until the last answer, when the stream and the lane with it are dropped.
+        lane.leave(0, answer.len() as u64);
         let metrics = &connection.gateway.metrics;
         let scope = Scope {
             keyspace: &call.tenant.keyspace,

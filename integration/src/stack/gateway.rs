@@ -60,6 +60,7 @@ pub struct Gateway {
     pub process: Arc<Process>,
     admin: SocketAddr,
     token_file: PathBuf,
+    viewer_token_file: PathBuf,
 }
 
 /// `gateway.toml`.
@@ -109,6 +110,15 @@ struct PairSection<'a> {
 struct AdminSection<'a> {
     listen: String,
     token_file: &'a Path,
+    audit_file: PathBuf,
+    callers: [CallerSection<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct CallerSection<'a> {
+    name: &'a str,
+    role: &'a str,
+    token_file: &'a Path,
 }
 
 #[derive(Serialize)]
@@ -154,6 +164,10 @@ impl GatewayPlan {
         self.dir.join("admin.token")
     }
 
+    fn viewer_token_file(&self) -> PathBuf {
+        self.dir.join("viewer.token")
+    }
+
     fn config_file(&self) -> PathBuf {
         self.dir.join("gateway.toml")
     }
@@ -168,6 +182,12 @@ impl GatewayPlan {
             admin: AdminSection {
                 listen: format!("127.0.0.1:{}", self.admin_port),
                 token_file: &self.token_file(),
+                audit_file: self.dir.join("audit.jsonl"),
+                callers: [CallerSection {
+                    name: "viewer",
+                    role: "viewer",
+                    token_file: &self.viewer_token_file(),
+                }],
             },
             listen: ListenSection {
                 bind: "127.0.0.1",
@@ -231,6 +251,7 @@ impl Gateway {
     /// When it doesn't come up.
     pub async fn start(product: &Product, plan: GatewayPlan) -> Result<Self> {
         ensure_token(&plan.token_file())?;
+        ensure_token(&plan.viewer_token_file())?;
         plan.write_config()?;
         let process = Arc::new(Process::start(plan.spec(product))?);
         let admin = SocketAddr::from(([127, 0, 0, 1], plan.admin_port));
@@ -238,6 +259,7 @@ impl Gateway {
             process,
             admin,
             token_file: plan.token_file(),
+            viewer_token_file: plan.viewer_token_file(),
         };
         gateway.ready().await?;
         Ok(gateway)
@@ -266,6 +288,14 @@ impl Gateway {
     /// When the token is gone.
     pub fn admin(&self) -> Result<Admin> {
         Admin::new(self.admin, &self.token_file)
+    }
+
+    /// Its admin API for somebody who may only look.
+    ///
+    /// # Errors
+    /// When the token is gone.
+    pub fn viewer(&self) -> Result<Admin> {
+        Admin::new(self.admin, &self.viewer_token_file)
     }
 
     /// Its admin address.

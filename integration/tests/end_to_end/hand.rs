@@ -103,6 +103,38 @@ impl Hand {
         Ok(())
     }
 
+    /// What is there at `ts`.
+    pub(crate) async fn get(&self, key: &[u8], ts: u64) -> Result<Vec<u8>, Status> {
+        let place = self.place(key).await?;
+        let request = kvrpcpb::GetRequest {
+            context: Some(place.context),
+            key: key.to_vec().into(),
+            version: ts,
+            ..Default::default()
+        };
+        let found: kvrpcpb::GetResponse = ask(&place.store, "/tikvpb.Tikv/KvGet", &request).await?;
+        assert!(
+            found.error.is_none() && found.region_error.is_none(),
+            "{found:?}"
+        );
+        Ok(found.value.to_vec())
+    }
+
+    /// Whether a store's port answers a read that it is busy, in the form that clients wait on.
+    pub(crate) async fn is_told_busy(store: &Channel, key: &[u8]) -> bool {
+        let request = kvrpcpb::GetRequest {
+            context: Some(kvrpcpb::Context::default()),
+            key: key.to_vec().into(),
+            version: 1,
+            ..Default::default()
+        };
+        let answer: kvrpcpb::GetResponse = ask(store, "/tikvpb.Tikv/KvGet", &request)
+            .await
+            .expect("an answer, not a status");
+        let busy = answer.region_error.and_then(|error| error.server_is_busy);
+        busy.is_some_and(|busy| busy.backoff_ms > 0 && busy.estimated_wait_ms > 0)
+    }
+
     async fn place(&self, key: &[u8]) -> Result<Place, Status> {
         let mut region_key = Vec::new();
         memcomparable::encode(key, &mut region_key);
