@@ -21,13 +21,24 @@ use serde_json::{Map, Value, json};
 
 use super::error::Reason;
 use super::identity::Identity;
-use super::{AdminError, MAX_BODY_BYTES};
+use super::{AdminError, MAX_BODY_BYTES, TenantName};
 
 /// Where changes are written down.
 #[derive(Default)]
 pub struct AuditLog {
     file: Option<Mutex<File>>,
 }
+
+/// Members of bodies that are written down: names, modes, limits.
+const WORDS: [&str; 2] = ["name", "mode"];
+const LIMITS: [&str; 6] = [
+    "requests_per_second",
+    "bytes_per_second",
+    "in_flight_requests",
+    "in_flight_bytes",
+    "connections",
+    "weight",
+];
 
 /// One change. Fields of a line are added, never renamed.
 struct Change {
@@ -146,17 +157,33 @@ async fn begun(
         who: caller.map_or_else(String::new, |caller| caller.name.clone()),
         role: caller.map_or("", |caller| caller.role.as_str()),
         what,
-        tenant: tenant.unwrap_or_default(),
-        change: match asked {
-            Value::Object(_) => asked,
-            _ => Value::Object(Map::new()),
-        },
+        // What is no name stays out, whatever it is.
+        tenant: tenant
+            .filter(|name| name.parse::<TenantName>().is_ok())
+            .unwrap_or_default(),
+        change: known(asked),
     };
     log.write(&change, "begun", None).map_err(|fault| {
         tracing::error!(error = %fault, "audit file not written");
         AdminError::Unavailable("the change can't be written to the audit file".to_owned())
     })?;
     Ok((change, Request::from_parts(head, Body::from(body))))
+}
+
+/// What is written down of a body. Whatever else somebody sent, perhaps a password by mistake, is
+/// nobody's to read.
+fn known(asked: Value) -> Value {
+    let Value::Object(mut members) = asked else {
+        return Value::Object(Map::new());
+    };
+    members.retain(|member, value| match value {
+        Value::Null | Value::Number(_) => LIMITS.contains(&member.as_str()),
+        Value::String(word) => {
+            WORDS.contains(&member.as_str()) && word.len() <= TenantName::MAX_LEN
+        }
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    });
+    Value::Object(members)
 }
 
 /// The work runs on when the caller hangs up: nothing is left half done, nothing unwritten.

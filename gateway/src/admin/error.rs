@@ -115,7 +115,11 @@ impl IntoResponse for AdminError {
             tracing::warn!(%status, error = %self, "admin call failed");
         }
         let message = self.to_string();
-        let reason = Reason(message.clone());
+        let reason = Reason(match self {
+            // These texts repeat what the body said.
+            AdminError::BadRequest(_) => "bad request".to_owned(),
+            _ => message.clone(),
+        });
         let error = ErrorDetail { code, message };
         let mut answer = (status, Json(ErrorBody { error })).into_response();
         answer.extensions_mut().insert(reason);

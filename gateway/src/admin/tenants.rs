@@ -15,15 +15,15 @@ use super::dry_run::{self, planned};
 use super::{AdminError, AdminState, Created, Identity, TenantName};
 
 type Name = Result<Path<String>, PathRejection>;
-type Body<T> = Result<Json<T>, JsonRejection>;
+type Body = Result<Json<serde_json::Value>, JsonRejection>;
 
 pub(super) async fn create(
     State(state): State<AdminState>,
     uri: Uri,
-    body: Body<CreateTenant>,
+    body: Body,
 ) -> Result<Response, AdminError> {
     let query = dry_run::asked(&uri)?;
-    let Json(body) = body?;
+    let body: CreateTenant = known_members(body)?;
     let name = checked(&body.name)?;
     if query.dry_run {
         return match state.tenants.get(&name).await {
@@ -128,10 +128,10 @@ pub(super) async fn rename(
     State(state): State<AdminState>,
     uri: Uri,
     name: Name,
-    body: Body<RenameTenant>,
+    body: Body,
 ) -> Result<Response, AdminError> {
     let name = from_path(name)?;
-    let Json(body) = body?;
+    let body: RenameTenant = known_members(body)?;
     let to = checked(&body.name)?;
     if dry_run::asked(&uri)?.dry_run {
         let tenant = living(state.tenants.get(&name).await?)?;
@@ -164,11 +164,10 @@ pub(super) async fn set_limits(
     State(state): State<AdminState>,
     uri: Uri,
     name: Name,
-    body: Body<serde_json::Value>,
+    body: Body,
 ) -> Result<Response, AdminError> {
     let name = from_path(name)?;
-    let Json(body) = body?;
-    let limits = known_members::<Limits>(body)?;
+    let limits: Limits = known_members(body)?;
     if dry_run::asked(&uri)?.dry_run {
         let tenant = living(state.tenants.get(&name).await?)?;
         return Ok(plan(
@@ -187,11 +186,11 @@ pub(super) async fn usage(
     Ok(Json(state.tenants.usage(&from_path(name)?).await?))
 }
 
-/// A body whose every member is understood: a misspelt limit must not be no limit.
-fn known_members<T: DeserializeOwned + serde::Serialize>(
-    body: serde_json::Value,
-) -> Result<T, AdminError> {
+/// A body whose every member is understood and named: a misspelt limit must not be no limit, and
+/// what stands in an array would be missing in the audit log.
+fn known_members<T: DeserializeOwned + serde::Serialize>(body: Body) -> Result<T, AdminError> {
     let bad = |why: String| AdminError::BadRequest(why);
+    let Json(body) = body?;
     if !body.is_object() {
         return Err(bad("the body is not an object".to_owned()));
     }

@@ -508,6 +508,27 @@ async fn every_change_is_written_down_with_its_outcome_and_looks_are_not() {
 }
 
 #[tokio::test]
+async fn what_was_sent_by_mistake_is_not_written_down() {
+    let api = Api::new(Ok(()));
+    let secret = "hunter2-hunter2";
+    for body in [
+        json!({"name": "alpha", "password": secret}),
+        json!({"name": {"token": secret}, "mode": "table"}),
+        json!({"name": "alpha", "mode": [secret]}),
+        json!([secret]),
+    ] {
+        let (status, answer) = api.call("POST", "/v1/tenants", Some(body)).await;
+        assert_eq!(status, 400, "{answer}");
+    }
+    let limits = json!({"connections": secret});
+    let path = "/v1/tenants/alpha/limits";
+    assert_eq!(api.call("PUT", path, Some(limits)).await.0, 400);
+    assert_eq!(api.audited().len(), 10, "each attempt is");
+    let text = std::fs::read_to_string(api.audit.path()).unwrap();
+    assert!(!text.contains(secret), "{text}");
+}
+
+#[tokio::test]
 async fn a_change_that_cannot_be_written_down_is_not_made() {
     let full = AuditLog::open(Some(std::path::Path::new("/dev/full"))).unwrap();
     let names = Arc::new(Names::default());

@@ -73,11 +73,12 @@ impl Lane {
     }
 
     /// Which of a stream's requests an answer is for is not worth remembering: each gives back the
-    /// mean of what is in flight, and the last one all that is left.
+    /// mean of what is in flight, and the last one all that is left. Without an open request nothing
+    /// is in flight: a frame that held none gives its bytes back at once.
     fn give(&self, answered: u64) {
         let open = self.requests.load(Ordering::Relaxed);
         let answered = answered.min(open);
-        if answered == 0 {
+        if answered == 0 && open > 0 {
             return;
         }
         let bytes = self.bytes.load(Ordering::Relaxed);

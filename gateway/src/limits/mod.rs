@@ -200,12 +200,13 @@ impl Gate {
         self.in_flight_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Requests are no longer in flight.
+    /// Requests are no longer in flight. Whoever gives back and then sees nobody wait, and whoever
+    /// waits and then sees no room, must not miss each other: hence one order for all of it.
     fn give(&self, requests: u64, bytes: u64) {
         self.in_flight_requests
-            .fetch_sub(requests, Ordering::Relaxed);
-        self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        if self.waiting.load(Ordering::Relaxed) > 0 {
+            .fetch_sub(requests, Ordering::SeqCst);
+        self.in_flight_bytes.fetch_sub(bytes, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) > 0 {
             self.freed.notify_one();
         }
     }
@@ -247,8 +248,8 @@ impl Bounds {
 
     /// The limit that what is in flight has reached. A frame that begins below it passes whole.
     fn full(&self, gate: &Gate) -> Option<usize> {
-        let requests = gate.in_flight_requests.load(Ordering::Relaxed);
-        let bytes = gate.in_flight_bytes.load(Ordering::Relaxed);
+        let requests = gate.in_flight_requests.load(Ordering::SeqCst);
+        let bytes = gate.in_flight_bytes.load(Ordering::SeqCst);
         let limits = &self.limits;
         if limits
             .in_flight_requests
@@ -269,7 +270,7 @@ struct Waiting<'a>(&'a AtomicUsize);
 impl Waiting<'_> {
     fn of(count: &AtomicUsize) -> Option<Waiting<'_>> {
         let below = |waiting: usize| (waiting < WAITING).then(|| waiting + 1);
-        let counted = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below);
+        let counted = count.fetch_update(Ordering::SeqCst, Ordering::Relaxed, below);
         // Made only when counted: dropping one that was not would make room for another frame.
         counted.is_ok().then(|| Waiting(count))
     }

@@ -51,6 +51,27 @@ async fn without_limits_everything_passes_and_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_frame_without_requests_leaves_nothing_in_flight() {
+    let gate = gate(Limits {
+        in_flight_bytes: NonZeroU64::new(100),
+        ..Limits::default()
+    });
+    let one = lane(&gate);
+    for _ in 0..3 {
+        one.enter(0, 1000).now_or_never().unwrap().unwrap();
+        one.leave(0, 0);
+    }
+    assert_eq!(in_flight(&gate), (0, 0));
+    one.enter(1, 50).now_or_never().unwrap().unwrap();
+    one.leave(0, 7);
+    assert_eq!(
+        in_flight(&gate),
+        (1, 50),
+        "a part of an answer gives nothing back"
+    );
+}
+
+#[tokio::test]
 async fn requests_in_flight_are_bounded_and_pass_in_order_as_answers_come() {
     let gate = gate(Limits {
         in_flight_requests: bound(2),

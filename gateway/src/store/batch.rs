@@ -186,7 +186,7 @@ impl Requests {
                 }
             }
         }
-        if forwarded.len() < asked {
+        if forwarded.len() < asked || asked == 0 {
             self.batch.lane.leave((asked - forwarded.len()) as u64, 0);
         }
         if forwarded.is_empty() {
