@@ -1,5 +1,6 @@
 //! The product's own binaries, built by the Cargo that runs the harness, in the harness's profile.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -46,6 +47,11 @@ impl Product {
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
+        // What `cargo run` and `cargo test` tell their program about its own package is taken by
+        // build scripts for theirs: ring, and all that is on top of it, would be built anew each time.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_package(name)) {
+            cargo.env_remove(name);
+        }
         let output = cargo
             .current_dir(layout::workspace_root()?)
             .stdin(Stdio::null())
@@ -72,4 +78,17 @@ impl Product {
             cli: dir.join("tidb-mesh"),
         })
     }
+}
+
+/// Whether Cargo set a variable for the one package whose program runs.
+fn is_of_a_package(name: &OsStr) -> bool {
+    const OF_A_PACKAGE: [&str; 5] = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+    ];
+    let name = name.to_string_lossy();
+    OF_A_PACKAGE.iter().any(|start| name.starts_with(start))
 }
