@@ -8,7 +8,8 @@
 /// has nine bytes.
 const HEX_RUN: usize = 12;
 
-/// The shortest key with a tenant in it: `t` and a table id.
+/// The shortest key with a tenant in it, `t` and a table id. What is shorter may be the bound of a
+/// range, but among hex digits it may as well be a number.
 const SHORTEST_KEY: usize = 9;
 
 /// Appends `text` to `out` without key dumps.
@@ -19,30 +20,28 @@ pub fn scrub(text: &[u8], out: &mut Vec<u8>) {
 /// As [`scrub`], for text that also quotes the tenant's own values, such as an evaluation's error:
 /// of lists, hex digits and escapes only those go that begin as a physical key of TiDB does.
 pub fn scrub_keys(text: &[u8], out: &mut Vec<u8>) {
-    cut(text, out, |before, dump| {
-        let bytes = match dump.first() {
-            Some(b'[') => listed(dump),
-            Some(b'\\') => before
-                .last()
-                .copied()
-                .into_iter()
-                .chain(unescaped(dump))
-                .collect(),
-            _ => hex::decode(dump.get(..dump.len() & !1).unwrap_or_default()).unwrap_or_default(),
-        };
-        begins_a_key(&bytes)
+    cut(text, out, |before, dump| match dump.first() {
+        Some(b'[') => begins_a_key(&listed(dump)),
+        Some(b'\\') => {
+            let quoted = before.last().copied().into_iter();
+            begins_a_key(&quoted.chain(unescaped(dump)).collect::<Vec<u8>>())
+        }
+        _ => {
+            let whole = dump.get(..dump.len() & !1).unwrap_or_default();
+            let bytes = hex::decode(whole).unwrap_or_default();
+            bytes.len() >= SHORTEST_KEY && begins_a_key(&bytes)
+        }
     });
 }
 
-/// Whether bytes begin as a row's or a meta key does, perhaps behind the `z` that a store puts
-/// before what it keeps.
+/// Whether bytes begin as a row's, an index's or a meta key does, or are a bound of a tenant's,
+/// perhaps behind the `z` that a store puts before what it keeps.
 fn begins_a_key(bytes: &[u8]) -> bool {
     let key = bytes.strip_prefix(b"z").unwrap_or(bytes);
-    let tagged = matches!(
+    matches!(
         key,
-        [b't', 0x80..=0xFF, ..] | [b'm', 0x01, ..] | [b'x' | b'r', 0, ..]
-    );
-    tagged && key.len() >= SHORTEST_KEY
+        [b't', 0x80..=0xFF, _, ..] | [b'm', 0x01, _, _, ..] | [b'x' | b'r', 0, _, _, ..]
+    )
 }
 
 /// Copies `text`, with a `?` for each dump of which `goes` says so, given what stands before it.
@@ -176,14 +175,16 @@ mod tests {
         };
         for value in [
             "BIGINT UNSIGNED value is out of range in '(18446744073709551615 + 1)'",
-            "Invalid JSON text: '[116, 128, 1]' and [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]",
+            "Invalid JSON text: '[116, 12, 1]' and [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]",
             "Incorrect string value '\\xE4\\xBD\\xA0\\xE5\\xA5\\xBD\\xE4\\xBD\\xA0' for column 'c'",
             "[300 128 1 0 0 0 0 27 89]",
+            "BIGINT value is out of range in '(748012345678 + 9223372036854775807)'",
         ] {
             assert_eq!(told(value), value);
         }
         let list = "range [116 128 1 0 0 0 0 27 89 95 114] [122, 109, 1, 0, 1, 68, 66, 0, 0, 0] x";
         assert_eq!(told(list), "range ? ? x");
+        assert_eq!(told("bounds [109 1 0 2] [116 128 2]"), "bounds ? ?");
         assert_eq!(told("key 7480010000000000055F72 not"), "key ? not");
         assert_eq!(told("key 7a6D0100024442000000000000F8"), "key ?");
         assert_eq!(
