@@ -20,8 +20,8 @@ use crate::product::Product;
 use crate::progress::Progress;
 use crate::servers::Servers;
 use crate::stack::{
-    Front, FrontPlan, Gateway, GatewayPlan, SWITCHED_OFF, Storage, StoragePlan, Tidb, TidbPlan,
-    TidbPorts,
+    Front, FrontPlan, Gateway, GatewayPlan, SWITCHED_OFF, SigningFiles, Storage, StoragePlan, Tidb,
+    TidbPlan, TidbPorts,
 };
 
 /// Ports of the block for the tenants' PD and store addresses.
@@ -229,9 +229,11 @@ impl Start<'_> {
         ports: Vec<TidbPorts>,
     ) -> Result<RunningTenant> {
         let mut tidb = Vec::new();
+        let signing = SigningFiles::of_tenant(self.state.path(), &info.name)?;
         for (index, ports) in ports.into_iter().take(self.flags.tidb_count()).enumerate() {
             let plan = TidbPlan {
                 tls: None,
+                signing: Some(signing.clone()),
                 dir: self.state.path().to_path_buf(),
                 name: format!("tidb-{}-{index}", info.name),
                 pd: info.pd.clone(),

@@ -3,6 +3,7 @@
 
 mod front;
 mod gateway;
+mod signing;
 mod storage;
 mod tidb;
 mod tls;
@@ -15,6 +16,7 @@ use anyhow::{Context as _, Result};
 
 pub use front::{Front, FrontPlan};
 pub use gateway::{Gateway, GatewayPlan, ListenTlsPlan};
+pub use signing::SigningFiles;
 pub use storage::{Storage, StoragePlan, StoragePorts, StorageTls};
 pub use tidb::{SWITCHED_OFF, Tidb, TidbPlan, TidbPorts};
 pub use tls::{DOMAIN, StackTls, TidbTls};
@@ -270,6 +272,7 @@ impl Stack {
         let name = format!("tidb-{tenant}-{}", entry.tidb.len());
         let mut plan = TidbPlan::new(&self.dir, &name, &entry.info.pd, &mut self.ports)?;
         plan.tls = tidb_tls(self.tls.as_ref(), &entry.info)?;
+        plan.signing = Some(SigningFiles::of_tenant(&self.dir, tenant)?);
         entry.tidb.push(Tidb::start(&self.servers, plan).await?);
         Ok(())
     }
@@ -390,6 +393,7 @@ impl Stack {
             let tidb_name = format!("tidb-{name}-{}", entry.tidb.len());
             let mut plan = TidbPlan::new(&self.dir, &tidb_name, &entry.info.pd, &mut self.ports)?;
             plan.tls = tidb_tls(self.tls.as_ref(), &entry.info)?;
+            plan.signing = Some(SigningFiles::of_tenant(&self.dir, name)?);
             plan.settings = settings.clone();
             starts.push(Tidb::start(&self.servers, plan));
         }

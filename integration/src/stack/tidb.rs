@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::START_LIMIT;
+use super::signing::SigningFiles;
 use super::storage::wait_for;
 use super::tls::{TidbTls, with_hosts};
 use crate::endpoints::{TidbEndpoints, write_atomically};
@@ -41,6 +42,8 @@ pub struct TidbPlan {
     pub ports: TidbPorts,
     /// TLS towards PD and the stores.
     pub tls: Option<TidbTls>,
+    /// What it signs session tokens with; without it no session can leave it.
+    pub signing: Option<SigningFiles>,
     /// Settings of its configuration file beside the harness's own.
     pub settings: toml::Table,
 }
@@ -80,6 +83,7 @@ impl TidbPlan {
             pd: pd.to_owned(),
             ports: TidbPorts::take(ports)?,
             tls: None,
+            signing: None,
             settings: toml::Table::new(),
         })
     }
@@ -100,22 +104,31 @@ impl TidbPlan {
             slow_log.display().to_string().into(),
         );
         config.insert("log".to_owned(), log.into());
-        if let Some(tls) = &self.tls {
-            let mut security = toml::Table::new();
-            let files = &tls.files;
-            for (key, file) in [
-                ("ca", &files.ca),
-                ("cert", &files.cert),
-                ("key", &files.key),
-            ] {
-                let file = file.display().to_string();
-                security.insert(format!("cluster-ssl-{key}"), file.into());
-            }
-            config.insert("security".to_owned(), security.into());
+        let mut security = match config.remove("security") {
+            Some(toml::Value::Table(security)) => security,
+            _ => toml::Table::new(),
+        };
+        for (key, file) in self.security_files() {
+            security.insert(key.to_owned(), file.into());
         }
+        config.insert("security".to_owned(), security.into());
         let path = self.dir.join(format!("{}.toml", self.name));
         write_atomically(&path, toml::to_string(&config)?.as_bytes())?;
         Ok(path)
+    }
+
+    fn security_files(&self) -> Vec<(&'static str, String)> {
+        let mut files = Vec::new();
+        if let Some(tls) = &self.tls {
+            let shown = |file: &Path| file.display().to_string();
+            files.push(("cluster-ssl-ca", shown(&tls.files.ca)));
+            files.push(("cluster-ssl-cert", shown(&tls.files.cert)));
+            files.push(("cluster-ssl-key", shown(&tls.files.key)));
+        }
+        if let Some(signing) = &self.signing {
+            files.extend(signing.settings());
+        }
+        files
     }
 
     fn spec(&self, servers: &Servers, config: &Path) -> ProcessSpec {
