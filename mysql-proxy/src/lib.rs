@@ -2,7 +2,8 @@
 //!
 //! A session's way: `worker` accepts → `session` → `handshake::client` greets and reads the login →
 //! `route` finds the tenant → `fleet` picks a TiDB → `handshake::authenticate` relays what the two
-//! have to say to each other → `relay` carries commands and answers, byte for byte.
+//! have to say to each other → `relay` carries commands and answers, byte for byte → `migration` takes
+//! it to another TiDB when its own is left.
 #![forbid(unsafe_code)]
 
 pub mod admin;
@@ -11,6 +12,8 @@ pub mod fault;
 pub mod fleet;
 pub mod handshake;
 pub mod metrics;
+pub mod migration;
+pub mod obstacle;
 pub mod packet;
 pub mod proxy;
 pub mod proxy_header;

@@ -90,6 +90,7 @@ impl Proxy {
         self.table.store(Arc::new(table));
         self.tls.store(tls);
         self.config.store(Arc::new(config.clone()));
+        self.sessions.urge();
         Ok(())
     }
 

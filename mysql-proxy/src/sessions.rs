@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::fleet::Backend;
+use crate::obstacle::Obstacle;
 use crate::relay::figures::Figures;
 
 /// Maps, so that workers seldom meet at one.
@@ -32,6 +33,35 @@ pub struct Entry {
     pub figures: Arc<Figures>,
     /// Told when it shall end.
     pub closing: Notify,
+    /// Told when it may have to leave its server.
+    pub leaving: Notify,
+    /// An operator wants it on another server.
+    pub asked_to_leave: AtomicBool,
+    /// What kept it on its server when it was last tried to move it.
+    pub obstacle: Mutex<Option<Obstacle>>,
+}
+
+impl Entry {
+    /// Whether it shall be on another server.
+    #[must_use]
+    pub fn must_leave(&self) -> bool {
+        self.asked_to_leave.load(Relaxed) || self.seat.lock().backend.is_left()
+    }
+
+    /// Why it can't leave its server now.
+    #[must_use]
+    pub fn held_by(&self) -> Option<Obstacle> {
+        let figures = &self.figures;
+        let now = [
+            (&figures.blind, Obstacle::Blind),
+            (&figures.busy, Obstacle::Command),
+            (&figures.in_transaction, Obstacle::Transaction),
+            (&figures.cursor, Obstacle::Cursor),
+        ];
+        let held = now.into_iter().find(|(flag, _)| flag.load(Relaxed));
+        held.map(|(_, obstacle)| obstacle)
+            .or_else(|| self.obstacle.lock().clone())
+    }
 }
 
 /// A session's place on a server.
@@ -120,6 +150,15 @@ impl Sessions {
         shards
             .flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>())
             .collect()
+    }
+
+    /// Tells those that shall leave their server.
+    pub fn urge(&self) {
+        for entry in self.all() {
+            if entry.must_leave() {
+                entry.leaving.notify_one();
+            }
+        }
     }
 
     /// What the sessions of each tenant have done, ended ones and open ones.

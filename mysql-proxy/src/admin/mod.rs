@@ -33,6 +33,7 @@ pub fn router(admin: Admin, token: Token) -> Router {
     let guarded = Router::new()
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", axum::routing::delete(sessions::close))
+        .route("/v1/sessions/{id}/migrate", post(sessions::migrate))
         .route("/v1/servers", get(sessions::servers))
         .route(
             "/v1/servers/{address}/drain",

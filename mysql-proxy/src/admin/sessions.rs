@@ -23,8 +23,12 @@ pub(super) struct SessionInfo {
     commands: u64,
     received_bytes: u64,
     sent_bytes: u64,
+    /// Times that it went to another server.
+    moves: u64,
+    /// Whether it shall be on another server.
+    leaving: bool,
     /// Why it can't leave its server now.
-    held_by: Option<&'static str>,
+    held_by: Option<String>,
 }
 
 /// A server as shown.
@@ -44,13 +48,6 @@ impl SessionInfo {
     fn of(entry: &Entry) -> SessionInfo {
         let seat = entry.seat.lock().clone();
         let figures = &entry.figures;
-        let held_by = if figures.busy.load(Relaxed) {
-            Some("a command is running")
-        } else if figures.in_transaction.load(Relaxed) {
-            Some("a transaction is open")
-        } else {
-            None
-        };
         SessionInfo {
             id: entry.id,
             tenant: entry.tenant.to_string(),
@@ -62,7 +59,9 @@ impl SessionInfo {
             commands: figures.commands.get(),
             received_bytes: figures.received.get(),
             sent_bytes: figures.sent.get(),
-            held_by,
+            moves: figures.moves.get(),
+            leaving: entry.must_leave(),
+            held_by: entry.held_by().map(|obstacle| obstacle.to_string()),
         }
     }
 }
@@ -88,6 +87,18 @@ pub(super) async fn close(State(admin): State<Admin>, Path(id): Path<u32>) -> St
     }
 }
 
+/// Asks a session to go to another server as soon as it can; how that goes is seen in the list.
+pub(super) async fn migrate(State(admin): State<Admin>, Path(id): Path<u32>) -> StatusCode {
+    match admin.proxy.sessions.get(id) {
+        Some(entry) => {
+            entry.asked_to_leave.store(true, Relaxed);
+            entry.leaving.notify_one();
+            StatusCode::ACCEPTED
+        }
+        None => StatusCode::NOT_FOUND,
+    }
+}
+
 pub(super) async fn servers(State(admin): State<Admin>) -> Json<Vec<ServerInfo>> {
     let mut servers = Vec::new();
     for tenant in admin.proxy.table().tenants() {
@@ -108,13 +119,14 @@ pub(super) async fn servers(State(admin): State<Admin>) -> Json<Vec<ServerInfo>>
     Json(servers)
 }
 
-/// From now on the server gets no new sessions. The answer tells of each session that it still has
-/// what keeps it there.
+/// From now on the server gets no new sessions, and those that it has leave it when they can. The
+/// answer tells of each what keeps it there now.
 pub(super) async fn drain(
     State(admin): State<Admin>,
     Path(address): Path<String>,
 ) -> Result<Json<Vec<SessionInfo>>, StatusCode> {
     set_draining(&admin, &address, true)?;
+    admin.proxy.sessions.urge();
     let sessions = admin.proxy.sessions.all();
     let there = sessions
         .iter()

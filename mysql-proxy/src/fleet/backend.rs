@@ -24,6 +24,7 @@ pub struct Backend {
     /// How busy it is.
     pub load: Arc<Load>,
     draining: AtomicBool,
+    removed: AtomicBool,
     failures: AtomicU32,
     /// Capabilities of its last greeting; zero before the first.
     capabilities: AtomicU32,
@@ -43,6 +44,7 @@ impl Backend {
             address,
             load: Arc::default(),
             draining: AtomicBool::new(false),
+            removed: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             capabilities: AtomicU32::new(0),
             version: Mutex::new(Vec::new()),
@@ -97,6 +99,17 @@ impl Backend {
     /// Begins or ends draining.
     pub fn set_draining(&self, draining: bool) {
         self.draining.store(draining, Relaxed);
+    }
+
+    /// It is no longer a server of its tenant.
+    pub fn remove(&self) {
+        self.removed.store(true, Relaxed);
+    }
+
+    /// Whether its sessions shall go elsewhere.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        self.draining() || self.removed.load(Relaxed)
     }
 
     /// Whether nothing is known of it lately: it was never asked, has failed, or was quiet for

@@ -4,11 +4,13 @@ pub mod backend;
 pub mod load;
 mod pick;
 pub mod probe;
+pub mod version;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use backend::Backend;
 
@@ -21,6 +23,20 @@ pub struct Fleet {
     dialling: ArcSwap<Dialling>,
     sessions: AtomicUsize,
     max_sessions: AtomicUsize,
+    moves: Moves,
+}
+
+/// Turns for sessions that connect to another server than theirs.
+#[derive(Debug)]
+struct Moves(Semaphore);
+
+/// Sessions of one tenant that may do so at a time.
+const TURNS: usize = 32;
+
+impl Default for Moves {
+    fn default() -> Self {
+        Moves(Semaphore::new(TURNS))
+    }
 }
 
 /// How the servers of a tenant are connected to.
@@ -36,6 +52,14 @@ pub struct Dialling {
 #[derive(Debug)]
 pub struct Place(Arc<Fleet>);
 
+impl Place {
+    /// The servers among which the place is.
+    #[must_use]
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.0
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.sessions.fetch_sub(1, Relaxed);
@@ -43,8 +67,8 @@ impl Drop for Place {
 }
 
 impl Fleet {
-    /// Has these servers from now on. One that stays keeps its figures; one that goes keeps its
-    /// sessions until they end.
+    /// Has these servers from now on. One that stays keeps its figures; one that goes keeps those of
+    /// its sessions that can't leave it until they can, or end.
     pub fn set(&self, addresses: &[String], max_sessions: usize) {
         let old = self.backends.load();
         let kept = |address: &String| {
@@ -53,6 +77,9 @@ impl Fleet {
         };
         self.backends
             .store(Arc::new(addresses.iter().map(kept).collect()));
+        for gone in old.iter().filter(|one| !addresses.contains(&one.address)) {
+            gone.remove();
+        }
         self.max_sessions.store(max_sessions, Relaxed);
     }
 
@@ -65,6 +92,11 @@ impl Fleet {
     #[must_use]
     pub fn dialling(&self) -> Arc<Dialling> {
         self.dialling.load_full()
+    }
+
+    /// A turn for connecting to another server.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.moves.0.acquire().await.ok()
     }
 
     /// Its servers now.
@@ -101,6 +133,7 @@ mod tests {
         let second = fleet.backends();
         assert!(Arc::ptr_eq(&first[1], &second[0]));
         assert_eq!(second[1].address, "c:1");
+        assert!(first[0].is_left() && !second[0].is_left());
     }
 
     #[test]

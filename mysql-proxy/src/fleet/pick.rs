@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use rand::seq::IndexedRandom as _;
 
+use super::version::understands;
 use super::{Backend, Fleet};
+use crate::obstacle::Obstacle;
 
 impl Fleet {
     /// A server that isn't among `tried`. Servers that failed lately are asked only when there is
@@ -27,10 +29,33 @@ impl Fleet {
         } else {
             trusted
         };
-        let two = from.choose_multiple(&mut rand::rng(), 2);
-        two.min_by_key(|backend| backend.load.score())
-            .map(|backend| Arc::clone(backend))
+        better_of_two(from)
     }
+
+    /// A server for a session that leaves `old`: one that is trusted, and understands its state.
+    ///
+    /// # Errors
+    /// [`Obstacle::NoServer`], [`Obstacle::OlderServers`].
+    pub fn pick_for_move(&self, old: &Backend) -> Result<Arc<Backend>, Obstacle> {
+        let all = self.backends.load();
+        let mut others: Vec<&Arc<Backend>> = all
+            .iter()
+            .filter(|one| one.address != old.address && !one.draining() && !one.paused())
+            .collect();
+        if others.is_empty() {
+            return Err(Obstacle::NoServer);
+        }
+        let version = old.version();
+        // One that hasn't told its version yet will when it greets.
+        others.retain(|one| one.capabilities().is_none() || understands(&one.version(), &version));
+        better_of_two(others).ok_or(Obstacle::OlderServers)
+    }
+}
+
+fn better_of_two(from: Vec<&Arc<Backend>>) -> Option<Arc<Backend>> {
+    let two = from.choose_multiple(&mut rand::rng(), 2);
+    two.min_by_key(|backend| backend.load.score())
+        .map(|backend| Arc::clone(backend))
 }
 
 #[cfg(test)]
@@ -63,5 +88,18 @@ mod tests {
         assert_eq!(fleet.pick(&all[1..]).expect("one").address, "a:1");
         all[0].set_draining(true);
         assert!(fleet.pick(&all[1..]).is_none());
+    }
+
+    #[test]
+    fn a_moving_session_gets_another_trusted_server_or_none() {
+        let fleet = fleet();
+        let all = fleet.backends();
+        for _ in 0..20 {
+            let other = fleet.pick_for_move(&all[0]).expect("the other");
+            assert_eq!(other.address, "b:1");
+        }
+        all[1].failed();
+        let outcome = fleet.pick_for_move(&all[0]);
+        assert_eq!(outcome.expect_err("none"), Obstacle::NoServer);
     }
 }

@@ -15,7 +15,7 @@ use crate::wire::Wire;
 /// Method that old and new connectors know; what counts is the one that TiDB asks for.
 const PLUGIN: &[u8] = b"mysql_native_password";
 /// TiDB's own means of moving sessions.
-const SESSION_TOKEN: &[u8] = b"tidb_session_token";
+pub const SESSION_TOKEN: &[u8] = b"tidb_session_token";
 const AUTOCOMMIT: u16 = 2;
 /// `utf8mb4_bin`, as TiDB greets.
 const COLLATION: u8 = 46;

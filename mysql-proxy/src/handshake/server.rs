@@ -30,6 +30,7 @@ pub struct Greeted {
     /// The address, for verifying who it is.
     address: String,
     tls: Option<Verified>,
+    under_tls: bool,
     /// The connection.
     pub packets: Packets<Wire>,
     /// What it said.
@@ -113,24 +114,38 @@ async fn connect(
     Ok(Greeted {
         address: address.to_owned(),
         tls: dialling.tls.clone(),
+        under_tls: false,
         packets,
         greeting,
     })
 }
 
 impl Greeted {
-    /// Begins TLS where it is on, and sends the login.
+    /// Begins TLS where it is on, ahead of the login.
+    ///
+    /// # Errors
+    /// The socket's, and that of a server that can't be verified.
+    pub async fn begin_tls(&mut self, login: &Login) -> io::Result<()> {
+        if let Some(tls) = self.tls.take() {
+            let capabilities = login.capabilities | Capabilities::SSL;
+            let request = tls_request(capabilities, login.max_packet, login.collation);
+            self.packets.write(&request).await?;
+            self.packets.wire.connect_tls(&tls, &self.address).await?;
+            self.under_tls = true;
+        }
+        Ok(())
+    }
+
+    /// Begins TLS where it is on and hasn't begun, and sends the login.
     ///
     /// # Errors
     /// The socket's, and that of a server that can't be verified.
     pub async fn log_in(&mut self, login: &Login) -> io::Result<()> {
+        self.begin_tls(login).await?;
         let mut login = login.clone();
         login.capabilities = login.capabilities.without(Capabilities::SSL);
-        if let Some(tls) = &self.tls {
+        if self.under_tls {
             login.capabilities = login.capabilities | Capabilities::SSL;
-            let request = tls_request(login.capabilities, login.max_packet, login.collation);
-            self.packets.write(&request).await?;
-            self.packets.wire.connect_tls(tls, &self.address).await?;
         }
         self.packets.write(&login.payload()).await
     }

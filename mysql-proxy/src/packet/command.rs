@@ -24,6 +24,8 @@ pub enum AnswerForm {
 impl Command {
     /// COM_QUIT.
     pub const QUIT: Command = Command(0x01);
+    /// COM_INIT_DB.
+    pub const INIT_DB: Command = Command(0x02);
     /// COM_QUERY.
     pub const QUERY: Command = Command(0x03);
     /// COM_FIELD_LIST.

@@ -90,13 +90,18 @@ impl Login {
         Some(login)
     }
 
-    /// Its payload. Authentication data that has no room in one byte of length is left out; the
-    /// server asks again, because it is always given a method that isn't the user's.
+    /// Its payload. Authentication data that has no room in one byte of length is left out, unless
+    /// the capabilities allow more: a server that is given a client's login asks again, because it is
+    /// always given a method that isn't the user's.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
         let mut payload = tls_request(self.capabilities, self.max_packet, self.collation);
         put_nul_terminated(&mut payload, &self.user);
-        put_short(&mut payload, &self.auth);
+        if self.capabilities.contain(Capabilities::PLUGIN_AUTH_LENENC) {
+            put_lenenc_bytes(&mut payload, &self.auth);
+        } else {
+            put_short(&mut payload, &self.auth);
+        }
         if self.capabilities.contain(Capabilities::CONNECT_WITH_DB) {
             put_nul_terminated(&mut payload, &self.schema);
         }
@@ -172,13 +177,19 @@ mod tests {
             user in text(), schema in text(), plugin in text(),
             auth in prop::collection::vec(any::<u8>(), 0..255),
             attributes in prop::collection::vec((text(), text()), 0..5),
-            max_packet: u32, collation: u8,
+            max_packet: u32, collation: u8, long: bool,
         ) {
+            let mut auth = auth;
+            let mut capabilities = Capabilities::RELAYED;
+            if long {
+                auth.resize(auth.len() + 300, 1);
+                capabilities = capabilities | Capabilities::PLUGIN_AUTH_LENENC;
+            }
             let login = Login {
-                capabilities: Capabilities::RELAYED,
+                capabilities,
                 max_packet, collation, user, auth, schema, plugin, attributes,
             };
-            let read = Login::parse(&login.payload(), Capabilities::RELAYED);
+            let read = Login::parse(&login.payload(), capabilities);
             prop_assert_eq!(read, Some(login));
         }
 

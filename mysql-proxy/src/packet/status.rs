@@ -43,6 +43,12 @@ impl Status {
         self.0 & Self::LAST_ROW != 0
     }
 
+    /// A cursor has rows to give yet.
+    #[must_use]
+    pub fn open_cursor(self) -> bool {
+        self.cursor() && !self.last_row()
+    }
+
     /// Of an OK packet's payload, header byte (0x00 or 0xfe) included (page "OK_Packet").
     #[must_use]
     pub fn of_ok(payload: &[u8]) -> Option<Status> {

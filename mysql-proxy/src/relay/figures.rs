@@ -30,6 +30,12 @@ pub struct Figures {
     pub sent: Count,
     /// A transaction was open after the last answer.
     pub in_transaction: AtomicBool,
+    /// The last answer left a cursor open.
+    pub cursor: AtomicBool,
+    /// Answers are no longer followed.
+    pub blind: AtomicBool,
     /// An answer is due.
     pub busy: AtomicBool,
+    /// Times that it went to another server.
+    pub moves: Count,
 }

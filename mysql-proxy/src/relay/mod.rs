@@ -43,6 +43,9 @@ pub enum Event {
     Told(Command),
     /// A command that must be told is longer than [`LONGEST_TOLD`].
     TooLong(Command),
+    /// Nothing ties the session to its server, and [`Relay::stop_when_free`] was asked for. What the
+    /// client may have sent ahead is held.
+    Free,
     /// The client said goodbye, and the server has been told.
     Quit,
     /// The client is gone.
@@ -77,6 +80,8 @@ pub struct Relay<C, S> {
     quitting: bool,
     /// The command at the front has been told and goes on now.
     told: bool,
+    stop_when_free: bool,
+    agreed: Capabilities,
     figures: Arc<Figures>,
     load: Arc<Load>,
     since: Option<Instant>,
@@ -108,6 +113,8 @@ where
             blind: agreed.intersect(Capabilities::COMPRESS | Capabilities::ZSTD),
             quitting: false,
             told: false,
+            stop_when_free: false,
+            agreed,
             figures,
             load,
             since: None,
@@ -123,6 +130,30 @@ where
     #[must_use]
     pub fn status(&self) -> Status {
         self.responses.status()
+    }
+
+    /// What client and server have agreed on.
+    #[must_use]
+    pub fn agreed(&self) -> Capabilities {
+        self.agreed
+    }
+
+    /// Whether [`Event::Free`] is wanted, before the next command is sent.
+    pub fn stop_when_free(&mut self, wanted: bool) {
+        self.stop_when_free = wanted;
+    }
+
+    /// Whether the next command may as well go to another server: the last answer told of no
+    /// transaction and no open cursor. What no answer tells of, the server knows.
+    fn untied(&self) -> bool {
+        let status = self.responses.status();
+        let bound = status.in_transaction() || status.open_cursor();
+        !self.blind && !self.told && !self.busy() && !bound
+    }
+
+    /// Untied, and no byte is on its way.
+    fn free(&self) -> bool {
+        self.untied() && !self.up.sending() && self.down.is_empty()
     }
 
     /// No command is on its way and nothing is buffered.
@@ -163,6 +194,7 @@ where
     /// Goes on with another server, on which the client has logged in anew.
     pub fn continue_with(&mut self, server: S, agreed: Capabilities, load: Arc<Load>) {
         self.server = server;
+        self.agreed = agreed;
         self.load = load;
         self.responses = Responses::new(agreed);
         self.answers = Walker::default();
@@ -183,6 +215,9 @@ where
                     Ok(()) => moved = true,
                     Err(event) => return Poll::Ready(event),
                 }
+            }
+            if self.stop_when_free && self.free() {
+                return Poll::Ready(Event::Free);
             }
             let blocked = self.up.sending();
             if let Some(event) = self.admit() {
@@ -260,6 +295,7 @@ where
                     }
                 }
                 Sending::Nothing if self.answering => return None,
+                Sending::Nothing if self.stop_when_free && self.untied() => return None,
                 Sending::Nothing => {
                     let next = announced(held)?;
                     if let Some(event) = self.tell(next) {
@@ -335,35 +371,43 @@ where
 
     fn complete(&mut self) {
         self.answering = false;
-        let in_transaction = self.responses.status().in_transaction();
-        self.figures.in_transaction.store(in_transaction, Relaxed);
+        let status = self.responses.status();
+        let figures = &self.figures;
+        figures
+            .in_transaction
+            .store(status.in_transaction(), Relaxed);
+        figures.cursor.store(status.open_cursor(), Relaxed);
         self.figures.busy.store(false, Relaxed);
         if let Some(since) = self.since.take() {
             self.load.end(Some(since.elapsed()));
         }
     }
 
+    fn go_blind(&mut self) {
+        self.blind = true;
+        self.figures.blind.store(true, Relaxed);
+    }
+
     /// Clears what may go to the client, and follows the answer in it.
     fn follow(&mut self) {
-        let held = self.down.held();
         if self.blind || !self.answering {
             // A server that speaks unasked: its goodbye, or the error of a command that has no
             // answer. Which answer belongs to which command is no longer known.
-            self.blind = true;
-            self.down.clear(held.len());
+            self.go_blind();
+            self.down.clear(self.down.held().len());
             return;
         }
-        let passed = self.answers.walk(held, &mut self.responses);
+        let passed = self.answers.walk(self.down.held(), &mut self.responses);
         self.down.clear(passed);
         match self.responses.outcome() {
             Outcome::Open => {}
             Outcome::FileRequested => self.sending = Sending::File,
             Outcome::Complete => self.complete(),
-            Outcome::Lost => self.blind = true,
+            Outcome::Lost => self.go_blind(),
         }
         let beyond = !self.answering && !self.down.held().is_empty();
         if self.blind || beyond {
-            self.blind = true;
+            self.go_blind();
             self.down.clear(self.down.held().len());
         }
     }

@@ -158,6 +158,97 @@ async fn answers_nobody_understands_are_carried_on() {
     }
 }
 
+/// Lets the relay run while `script` does, which plays the client and the server.
+async fn meanwhile(
+    relay: &mut Relay<DuplexStream, DuplexStream>,
+    script: impl Future<Output = ()>,
+) -> Option<Event> {
+    tokio::select! {
+        biased;
+        event = relay.run() => Some(event),
+        () = script => None,
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_free_behind_its_commit_and_what_was_sent_ahead_goes_to_the_next_server() {
+    let (mut client, client_side) = duplex(4096);
+    let (mut server, server_side) = duplex(4096);
+    let agreed = Capabilities::DEPRECATE_EOF;
+    let mut relay = Relay::new(
+        client_side,
+        server_side,
+        agreed,
+        Arc::default(),
+        Arc::default(),
+    );
+    let [begin, commit, next] =
+        [&b"\x03BEGIN"[..], b"\x03COMMIT", b"\x03SELECT 1"].map(|command| frame(0, command));
+    let begun = frame(1, &[0, 0, 0, 3, 0, 0, 0]);
+    let script = async {
+        client.write_all(&begin).await.expect("sent");
+        expect(&mut server, &begin).await;
+        server.write_all(&begun).await.expect("answered");
+        expect(&mut client, &begun).await;
+    };
+    assert!(meanwhile(&mut relay, script).await.is_none());
+    relay.stop_when_free(true);
+    let script = async {
+        client
+            .write_all(&[commit.clone(), next.clone()].concat())
+            .await
+            .expect("sent");
+        expect(&mut server, &commit).await;
+        server.write_all(&ok()).await.expect("answered");
+        std::future::pending::<()>().await;
+    };
+    let event = meanwhile(&mut relay, script).await;
+    assert!(matches!(event, Some(Event::Free)), "{event:?}");
+    expect(&mut client, &ok()).await;
+    let (mut new, new_side) = duplex(4096);
+    relay.stop_when_free(false);
+    relay.continue_with(new_side, agreed, Arc::default());
+    let script = expect(&mut new, &next);
+    assert!(meanwhile(&mut relay, script).await.is_none());
+    let mut rest = Vec::new();
+    server.read_to_end(&mut rest).await.expect("closed");
+    assert_eq!(rest, b"", "the old server got nothing more");
+}
+
+#[tokio::test]
+async fn an_idle_session_is_free_at_once_and_one_with_an_open_cursor_is_not() {
+    for (status, free) in [(0x02_u8, true), (0x42, false), (0xc2, true)] {
+        let (mut client, client_side) = duplex(4096);
+        let (mut server, server_side) = duplex(4096);
+        let agreed = Capabilities::DEPRECATE_EOF;
+        let mut relay = Relay::new(
+            client_side,
+            server_side,
+            agreed,
+            Arc::default(),
+            Arc::default(),
+        );
+        let (fetch, end) = (
+            frame(0, b"\x1c\x01\0\0\0\x01\0\0\0"),
+            frame(1, &[0xfe, 0, 0, status, 0, 0, 0]),
+        );
+        let script = async {
+            client.write_all(&fetch).await.expect("sent");
+            expect(&mut server, &fetch).await;
+            server.write_all(&end).await.expect("answered");
+            expect(&mut client, &end).await;
+        };
+        assert!(meanwhile(&mut relay, script).await.is_none());
+        relay.stop_when_free(true);
+        let event = meanwhile(&mut relay, tokio::task::yield_now()).await;
+        assert_eq!(
+            matches!(event, Some(Event::Free)),
+            free,
+            "status {status:#x}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -58,6 +58,7 @@ impl Session {
         } = connected;
         self.move_to(server, seat, agreed);
         *self.login = login;
+        self.consider_leaving();
         Ok(())
     }
 }

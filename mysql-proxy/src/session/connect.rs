@@ -51,11 +51,7 @@ pub(super) async fn connect<C: AsyncRead + AsyncWrite + Unpin>(
     } = introduction;
     let (mut seat, greeted) = find(proxy, introduction).await?;
     seat.connection = greeted.greeting.connection;
-    let about = [
-        ("_mesh_session", session.to_string()),
-        ("_mesh_tenant", route.tenant.name.to_string()),
-        ("_mesh_client", from.to_string()),
-    ];
+    let about = about(session, &route.tenant.name, from);
     let own = server::login_for(login, &route.user, &greeted.greeting, &about);
     let mut greeted = greeted;
     greeted.log_in(&own).await.map_err(|error| {
@@ -78,6 +74,15 @@ pub(super) async fn connect<C: AsyncRead + AsyncWrite + Unpin>(
         seat,
         agreed: login.capabilities & greeted.greeting.capabilities,
     })
+}
+
+/// Attributes of a connection by which a server's operator finds its client.
+pub(super) fn about(session: u32, tenant: &str, from: SocketAddr) -> [(&'static str, String); 3] {
+    [
+        ("_mesh_session", session.to_string()),
+        ("_mesh_tenant", tenant.to_owned()),
+        ("_mesh_client", from.to_string()),
+    ]
 }
 
 /// Asks one server after another, and again, for half of the time that a login has.

@@ -2,14 +2,18 @@
 
 mod change_user;
 mod connect;
+mod departure;
 mod kill;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::config::Listener;
@@ -28,6 +32,7 @@ use crate::route::{Identity, Route};
 use crate::sessions::{Entry, Registered, Seat};
 use crate::wire::Wire;
 use connect::{Connected, Introduction};
+use departure::Departure;
 
 /// How long a client that was refused may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -50,8 +55,9 @@ struct Session {
     relay: Relay<Wire, Wire>,
     registered: Registered,
     login: Box<Login>,
+    departure: Departure,
     _place: Place,
-    _tenant_place: fleet::Place,
+    tenant_place: fleet::Place,
 }
 
 /// Serves a connection until it ends.
@@ -197,7 +203,10 @@ impl Established {
             since: Instant::now(),
             seat: seat.into(),
             figures: Arc::clone(&figures),
-            closing: tokio::sync::Notify::new(),
+            closing: Notify::new(),
+            leaving: Notify::new(),
+            asked_to_leave: AtomicBool::new(false),
+            obstacle: Mutex::new(None),
         });
         Session {
             proxy: Arc::clone(proxy),
@@ -205,8 +214,9 @@ impl Established {
             relay: Relay::new(client, server, agreed, figures, load),
             registered,
             login: Box::new(self.login),
+            departure: Departure::default(),
             _place: self.place,
-            _tenant_place: self.tenant_place,
+            tenant_place: self.tenant_place,
         }
     }
 }
@@ -214,36 +224,59 @@ impl Established {
 impl Session {
     async fn run(mut self) {
         let entry = Arc::clone(&self.registered.entry);
+        // The server may have been left since it was picked.
+        self.consider_leaving();
         loop {
             let event = tokio::select! {
                 biased;
                 () = entry.closing.notified() => return,
+                () = entry.leaving.notified() => {
+                    self.consider_leaving();
+                    continue;
+                }
+                outcome = self.departure.step() => {
+                    self.after_step(outcome);
+                    continue;
+                }
                 event = self.relay.run() => event,
             };
-            match event {
-                Event::Told(Command::CHANGE_USER) => {
-                    if let Err(fault) = Box::pin(self.change_user()).await {
-                        self.proxy.metrics.refused(&fault);
-                        self.farewell(&fault).await;
-                        return;
-                    }
-                }
-                Event::Told(_) => self.kill(),
-                Event::TooLong(_) => {
-                    let length = crate::relay::LONGEST_TOLD + 1;
-                    let fault = crate::handshake::packets::PacketError::TooLong(length).into();
+            if !self.handle(event).await {
+                return;
+            }
+        }
+    }
+
+    /// Gives whether the session goes on.
+    async fn handle(&mut self, event: Event) -> bool {
+        let id = self.registered.entry.id;
+        match event {
+            Event::Told(Command::CHANGE_USER) => {
+                if let Err(fault) = Box::pin(self.change_user()).await {
+                    self.proxy.metrics.refused(&fault);
                     self.farewell(&fault).await;
-                    return;
+                    return false;
                 }
-                Event::Quit => return,
-                Event::ClientClosed(error) => {
-                    tracing::debug!(session = entry.id, ?error, "the client is gone");
-                    return;
-                }
-                Event::ServerClosed(error) => {
-                    tracing::debug!(session = entry.id, ?error, "the server is gone");
-                    return;
-                }
+                true
+            }
+            Event::Told(_) => {
+                self.kill();
+                true
+            }
+            Event::TooLong(_) => {
+                let length = crate::relay::LONGEST_TOLD + 1;
+                let fault = crate::handshake::packets::PacketError::TooLong(length).into();
+                self.farewell(&fault).await;
+                false
+            }
+            Event::Free => Box::pin(self.leave()).await,
+            Event::Quit => false,
+            Event::ClientClosed(error) => {
+                tracing::debug!(session = id, ?error, "the client is gone");
+                false
+            }
+            Event::ServerClosed(error) => {
+                tracing::debug!(session = id, ?error, "the server is gone");
+                false
             }
         }
     }

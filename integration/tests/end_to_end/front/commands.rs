@@ -93,7 +93,7 @@ const MARK: &[u8] = b"no_schema_but_the_end_of_an_answer";
 
 /// All packets of the answer that is due. Commands are answered in their order, so the answer ends
 /// where that of the next command begins.
-async fn whole_answer(raw: &mut Raw) -> Vec<(u8, Vec<u8>)> {
+pub(super) async fn whole_answer(raw: &mut Raw) -> Vec<(u8, Vec<u8>)> {
     raw.send(0, &[b"\x02", MARK].concat()).await;
     let mut packets = Vec::new();
     loop {

@@ -3,6 +3,7 @@
 mod commands;
 mod hostile;
 mod logins;
+mod moves;
 mod raw;
 mod servers;
 mod tenants;

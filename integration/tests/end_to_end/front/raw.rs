@@ -30,18 +30,10 @@ impl Raw {
     pub(super) async fn login(address: &str, user: &str, without: Capabilities) -> Raw {
         let mut raw = Raw::greeted(address).await;
         let capabilities = Capabilities::RELAYED & raw.greeting.capabilities;
-        let login = Login {
-            capabilities: capabilities
-                .without(without)
-                .without(Capabilities::CONNECT_WITH_DB),
-            max_packet: 1 << 24,
-            collation: 46,
-            user: user.as_bytes().to_vec(),
-            auth: Vec::new(),
-            schema: Vec::new(),
-            plugin: b"mysql_native_password".to_vec(),
-            attributes: Vec::new(),
-        };
+        let capabilities = capabilities
+            .without(without)
+            .without(Capabilities::CONNECT_WITH_DB);
+        let login = Raw::login_of(user, capabilities);
         raw.send(1, &login.payload()).await;
         loop {
             let (sequence, payload) = raw.packet().await.expect("an answer");
@@ -50,6 +42,20 @@ impl Raw {
                 Some(0xfe) => raw.send(sequence + 1, &[]).await,
                 other => panic!("{other:?}: {}", String::from_utf8_lossy(&payload)),
             }
+        }
+    }
+
+    /// A login without a password and without a schema.
+    pub(super) fn login_of(user: &str, capabilities: Capabilities) -> Login {
+        Login {
+            capabilities,
+            max_packet: 1 << 24,
+            collation: 46,
+            user: user.as_bytes().to_vec(),
+            auth: Vec::new(),
+            schema: Vec::new(),
+            plugin: b"mysql_native_password".to_vec(),
+            attributes: Vec::new(),
         }
     }
 

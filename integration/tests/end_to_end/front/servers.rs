@@ -59,7 +59,7 @@ fn servers_come_drain_die_and_return_without_a_failed_login() {
         stays
             .execute("DO 1")
             .await
-            .expect("sessions stay where they are");
+            .expect("sessions go on, there or elsewhere");
         front.admin("DELETE", &drained).await.unwrap();
         tidb[1].process.kill().await;
         assert_eq!(spread(front, 6).await.unwrap().len(), 1);
