@@ -60,7 +60,32 @@ const ENGINE: Recipe = Recipe {
     flags: &[],
 };
 
+/// A tenant that means harm (see `integration/hostile`).
+const HOSTILE: Recipe = Recipe {
+    name: "hostile",
+    module: "../hostile",
+    package: ".",
+    flags: &[],
+};
+
 impl Servers {
+    /// Builds the hostile client. Always, because it is also made of the module beside it; what
+    /// has not changed comes out of Go's own cache.
+    ///
+    /// # Errors
+    /// As [`Servers::build`].
+    pub async fn hostile(progress: &Progress) -> Result<PathBuf> {
+        let module = layout::server_modules_dir()?.join(HOSTILE.module);
+        let bin_dir = layout::servers_dir()?.join("bin");
+        std::fs::create_dir_all(&bin_dir)?;
+        let binary = bin_dir.join(HOSTILE.name);
+        let phase = progress.phase("build the hostile client");
+        let _lock = build_lock(&bin_dir).await?;
+        compile(&HOSTILE, &module, &binary, &phase).await?;
+        phase.done("built");
+        Ok(binary)
+    }
+
     /// Builds what is missing or out of date, and tells where the binaries are.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod corpus;
 mod destroy;
 mod front;
 mod hand;
+mod hostile;
 mod isolation;
 mod pd_leader;
 mod playground;

@@ -87,6 +87,7 @@ func (s *service) receiveBatches(ctx context.Context, stream tikvpb.Tikv_BatchCo
 // failed, is answered without content: the client then fails the one request
 // instead of waiting.
 func (s *service) answer(ctx context.Context, req *batchReq) *batchResp {
+	s.calls.noteCommand(req)
 	resp, err := s.dispatch(ctx, req)
 	if err != nil {
 		log.Warn("a command of a batch failed", zap.Error(err))

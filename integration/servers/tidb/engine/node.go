@@ -73,7 +73,8 @@ func newGRPCServer(s *store, more ...grpc.ServerOption) *grpc.Server {
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(recoverUnary, s.holdUnary), grpc.StreamInterceptor(recoverStream),
+		grpc.ChainUnaryInterceptor(s.calls.noteUnary, recoverUnary, s.holdUnary),
+		grpc.ChainStreamInterceptor(s.calls.noteStream, recoverStream),
 	)...)
 	tikvpb.RegisterTikvServer(server, &service{s})
 	ready := health.NewServer()

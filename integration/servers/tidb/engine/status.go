@@ -13,6 +13,7 @@ import (
 //	GET /status   {"store_id": …, "regions": …, …} once the store is served
 //	GET /dump     everything stored, one line each (see dump.go);
 //	              start, end: bounds in hex; with-values: values, not hashes
+//	GET /calls    {"kind of request": how many, …} since the start
 func (n *node) startStatus() error {
 	if n.opts.statusAddr == "" {
 		return nil
@@ -24,6 +25,7 @@ func (n *node) startStatus() error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", n.serveStatus)
 	mux.HandleFunc("GET /dump", n.serveDump)
+	mux.HandleFunc("GET /calls", n.serveCalls)
 	n.status = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := n.status.Serve(listener); err != http.ErrServerClosed {

@@ -25,6 +25,7 @@ type store struct {
 	regions *regions
 	pd      pd.Client
 	locks   *lockLog
+	calls   calls
 
 	// destroying serializes what leaves deletion marks behind.
 	destroying sync.Mutex
