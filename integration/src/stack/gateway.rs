@@ -1,6 +1,6 @@
 //! The product under test: the gateway with its configuration file and admin token.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct GatewayPlan {
     pub dir: PathBuf,
     /// The storage's PD servers.
     pub pd: Vec<String>,
+    /// Where tenants' ports are bound; they are told of loopback's usual address.
+    pub bind: Ipv4Addr,
     /// Admin API, probes and metrics.
     pub admin_port: u16,
     /// Tenants' ports, first and last.
@@ -149,6 +151,7 @@ impl GatewayPlan {
         Ok(Self {
             dir: dir.to_path_buf(),
             pd: pd.split(',').map(str::to_owned).collect(),
+            bind: Ipv4Addr::LOCALHOST,
             admin_port: ports.port()?,
             tenant_ports: ports.range(tenant_ports)?,
             tenant0_present: false,
@@ -190,7 +193,7 @@ impl GatewayPlan {
                 }],
             },
             listen: ListenSection {
-                bind: "127.0.0.1",
+                bind: &self.bind.to_string(),
                 port_range: format!("{}-{}", self.tenant_ports.0, self.tenant_ports.1),
                 tls: self.listen_tls.as_ref().map(listen_section),
             },

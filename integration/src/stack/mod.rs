@@ -3,6 +3,7 @@
 
 mod front;
 mod gateway;
+mod relayed;
 mod signing;
 mod storage;
 mod tidb;
@@ -16,6 +17,7 @@ use anyhow::{Context as _, Result};
 
 pub use front::{Front, FrontPlan};
 pub use gateway::{Gateway, GatewayPlan, ListenTlsPlan};
+pub use relayed::Relayed;
 pub use signing::SigningFiles;
 pub use storage::{Storage, StoragePlan, StoragePorts, StorageTls};
 pub use tidb::{SWITCHED_OFF, Tidb, TidbPlan, TidbPorts};
@@ -49,6 +51,7 @@ pub struct StackPlan {
     tls: bool,
     pd_servers: u16,
     tidb_settings: toml::Table,
+    relayed: bool,
 }
 
 /// A running stack; dropping it kills what it started.
@@ -68,6 +71,8 @@ pub struct Stack {
     pub direct: Vec<Tidb>,
     /// Authorities and certificates, when it runs with TLS.
     pub tls: Option<StackTls>,
+    /// Relays and a second gateway, when asked for.
+    pub relayed: Option<Relayed>,
     servers: Servers,
     ports: PortBlock,
 }
@@ -97,6 +102,7 @@ impl StackPlan {
             tls: false,
             pd_servers: 1,
             tidb_settings: toml::Table::new(),
+            relayed: false,
         }
     }
 
@@ -170,6 +176,13 @@ impl StackPlan {
         self
     }
 
+    /// With two gateways, and relays before them and before the store.
+    #[must_use]
+    pub fn relayed(mut self) -> Self {
+        self.relayed = true;
+        self
+    }
+
     /// Builds what is missing and starts everything, storage first.
     ///
     /// # Errors
@@ -187,6 +200,9 @@ impl StackPlan {
         if let Some(tls) = &tls {
             plan.tls = Some(tls.of_storage(ports.port()?)?);
         }
+        if self.relayed {
+            plan.engine_relay = Some(ports.port()?);
+        }
         let storage = Storage::start(&servers, plan).await?;
         let mut stack = Stack {
             dir,
@@ -196,6 +212,7 @@ impl StackPlan {
             tenants: BTreeMap::new(),
             direct: Vec::new(),
             tls,
+            relayed: None,
             servers,
             ports,
         };
@@ -203,7 +220,7 @@ impl StackPlan {
             stack.add_direct_tidb().await?;
         }
         if !self.tenants.is_empty() {
-            stack.start_gateway(&self).await?;
+            Box::pin(stack.start_gateway(&self)).await?;
             stack.start_tenants(&self).await?;
         }
         if self.front {
@@ -250,6 +267,9 @@ impl Stack {
     /// When the gateway refuses.
     pub async fn create_tenant(&mut self, name: &str) -> Result<()> {
         let info = self.admin()?.create_tenant(name, "table").await?;
+        if let Some(relayed) = &mut self.relayed {
+            relayed.open(&info).await?;
+        }
         self.tenants.insert(
             name.to_owned(),
             Tenant {
@@ -333,6 +353,9 @@ impl Stack {
         if let Some(gateway) = &self.gateway {
             gateway.stop().await;
         }
+        if let Some(relayed) = &self.relayed {
+            relayed.replica.stop().await;
+        }
         self.storage.stop().await;
     }
 
@@ -349,7 +372,17 @@ impl Stack {
             });
             gateway.storage_tls = Some(tls.storage_member("gateway-to-storage")?);
         }
-        self.gateway = Some(Gateway::start(&product, gateway).await?);
+        if !plan.relayed {
+            self.gateway = Some(Gateway::start(&product, gateway).await?);
+            return Ok(());
+        }
+        let store = self
+            .storage
+            .engine_ports()
+            .context("the store has no relay")?;
+        let admin = self.ports.port()?;
+        let (first, relayed) = Relayed::start(&product, gateway, admin, store).await?;
+        (self.gateway, self.relayed) = (Some(first), Some(relayed));
         Ok(())
     }
 

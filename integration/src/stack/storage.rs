@@ -40,6 +40,8 @@ pub struct StoragePlan {
     pub tls: Option<StorageTls>,
     /// Client and peer ports of PD servers beside the first.
     pub more_pd: Vec<(u16, u16)>,
+    /// The port at which the engine is reached, when it isn't its own.
+    pub engine_relay: Option<u16>,
 }
 
 /// TLS of a storage cluster. The engine speaks to PD without it, on PD's other port: the library's
@@ -100,6 +102,7 @@ impl StoragePlan {
             region_size,
             tls: None,
             more_pd: Vec::new(),
+            engine_relay: None,
         })
     }
 
@@ -166,6 +169,9 @@ impl StoragePlan {
             format!("--data-dir={dir}/engine"),
             format!("--log-file={dir}/engine.log"),
         ];
+        if let Some(relay) = self.engine_relay {
+            args.push(format!("--advertise-addr=127.0.0.1:{relay}"));
+        }
         if let Some(size) = &self.region_size {
             args.push(format!("--region-size={size}"));
         }
@@ -299,6 +305,13 @@ impl Storage {
     #[must_use]
     pub fn tikv_address(&self) -> String {
         format!("127.0.0.1:{}", self.plan.ports.engine)
+    }
+
+    /// The port at which the engine is reached, and its own, when they differ.
+    #[must_use]
+    pub fn engine_ports(&self) -> Option<(u16, u16)> {
+        let own = self.plan.ports.engine;
+        self.plan.engine_relay.map(|relay| (relay, own))
     }
 
     /// The engine's status address.

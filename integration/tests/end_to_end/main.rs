@@ -11,6 +11,7 @@ mod background;
 mod badinput;
 mod corpus;
 mod destroy;
+mod faults;
 mod front;
 mod hand;
 mod hostile;

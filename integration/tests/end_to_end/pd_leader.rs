@@ -38,7 +38,7 @@ fn tenants_outlive_leaders_of_pd() {
 }
 
 /// Which of the servers leads, as they agree themselves.
-async fn leader(stack: &Stack) -> usize {
+pub(crate) async fn leader(stack: &Stack) -> usize {
     eventually("a leader of PD", Duration::from_secs(60), || async {
         for (index, server) in stack.storage.pd_servers().iter().enumerate() {
             if !server.is_running() {
@@ -60,7 +60,7 @@ async fn leader(stack: &Stack) -> usize {
 }
 
 /// All three take part again, so that the next one may go.
-async fn healthy(stack: &Stack) {
+pub(crate) async fn healthy(stack: &Stack) {
     eventually(
         "three healthy PD servers",
         Duration::from_secs(60),
