@@ -59,7 +59,7 @@ fn decide(role: Role, path: &str) -> Result<&'static Rpc, Fault> {
 
 /// A store's port serves the store's services, a PD port PD's; health is asked for on both.
 fn served_on(role: Role, rpc: &Rpc) -> bool {
-    let of_store = rpc.service == "tikvpb.Tikv";
+    let of_store = matches!(rpc.service, "tikvpb.Tikv" | "import_sstpb.ImportSST");
     let of_both = rpc.service == "grpc.health.v1.Health";
     of_both || of_store == matches!(role, Role::Store(_))
 }

@@ -11,12 +11,20 @@ const DEFAULT: &[u8] = b"default";
 /// `t1_`: mode letter, id, separator. Resource group names are identifiers of at most 32
 /// characters, so the scope is short.
 fn prefix(keyspace: &Keyspace) -> String {
-    let mode = match keyspace.mode() {
-        mesh_keyspace::Mode::Table => 't',
-        mesh_keyspace::Mode::Keyspace => 'k',
-        mesh_keyspace::Mode::Prefix => 'p',
-    };
-    format!("{mode}{}_", keyspace.id().get())
+    format!(
+        "{}{}_",
+        char::from(mode_letter(keyspace)),
+        keyspace.id().get()
+    )
+}
+
+/// Ids are unique within a mode only, so every mark of a tenant says its mode.
+pub fn mode_letter(keyspace: &Keyspace) -> u8 {
+    match keyspace.mode() {
+        mesh_keyspace::Mode::Table => b't',
+        mesh_keyspace::Mode::Keyspace => b'k',
+        mesh_keyspace::Mode::Prefix => b'p',
+    }
 }
 
 /// Appends the shared name of a tenant's `name`.

@@ -3,6 +3,7 @@
 
 mod coprocessor;
 mod keyless;
+mod sst_file;
 
 use mesh_keyspace::{KeyError, Keyspace, LogicalKey, Mode, Parts};
 use mesh_proto::{
@@ -157,6 +158,7 @@ impl KeyMap for Decorator<'_> {
                 self.one_part_only(body)?;
                 nested.rewrite(body, self, out)
             }
+            Hook::SstMeta => self.sst_meta(body, nested, out),
             other => Err(DecorateError::from(Unhandled::Hook(other)).into()),
         }
     }

@@ -59,7 +59,8 @@ fn call(rpc: &'static Rpc) -> Call {
 }
 
 fn is_on_the_pd_port(rpc: &Rpc) -> bool {
-    rpc.service != "tikvpb.Tikv" && !rpc.service.starts_with("etcdserverpb.")
+    let of_store = matches!(rpc.service, "tikvpb.Tikv" | "import_sstpb.ImportSST");
+    !of_store && !rpc.service.starts_with("etcdserverpb.")
 }
 
 /// Past the first look at GC, which would fail here for all alike.

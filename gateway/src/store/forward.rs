@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::uri::PathAndQuery;
-use mesh_proto::Walker;
+use mesh_proto::{Rpc, Walker};
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
@@ -67,12 +67,9 @@ pub(super) async fn serve(
     let channel = connection.store_channel(store_id)?;
     let frames = futures::stream::once(async move { Bytes::from(physical) });
     let answers = open(channel, call.rpc.path, &call.metadata, frames).await?;
-    Ok(undecorated(
-        connection.clone(),
-        call,
-        exchange,
-        (answers, lane),
-    ))
+    let Call { tenant, rpc, .. } = call;
+    let answers = undecorated(connection.clone(), (tenant, rpc), exchange, (answers, lane));
+    Ok(Response::new(answers))
 }
 
 /// Whether a request that names no key stays inside its tenant.
@@ -114,14 +111,15 @@ where
     Ok(opened.map_err(Fault::of_storage)?.into_inner())
 }
 
-fn undecorated(
+/// A store's answers to one call.
+pub(super) fn undecorated(
     connection: Arc<Connection>,
-    call: Call,
+    (tenant, rpc): (Arc<Tenant>, &'static Rpc),
     exchange: Exchange,
     (answers, lane): (Streaming<Bytes>, Lane),
-) -> Response<Frames> {
+) -> Frames {
     let mut walker = Walker::new();
-    let traffic = connection.gateway.metrics.traffic(&call.tenant.name);
+    let traffic = connection.gateway.metrics.traffic(&tenant.name);
     let frames = answers.map(move |answer| {
         let answer = answer.map_err(Fault::of_storage)?;
         traffic.sent.inc_by(answer.len() as u64);
@@ -129,7 +127,7 @@ fn undecorated(
         lane.leave(0, answer.len() as u64);
         let metrics = &connection.gateway.metrics;
         let scope = Scope {
-            keyspace: &call.tenant.keyspace,
+            keyspace: &tenant.keyspace,
             metrics,
         };
         let mut logical = Vec::with_capacity(answer.len());
@@ -137,15 +135,15 @@ fn undecorated(
             &mut walker,
             scope,
             &exchange,
-            call.rpc.response,
+            rpc.response,
             &answer,
             &mut logical,
         )
         .map_err(|fault| {
-            metrics.fault(&call.tenant.name, &fault);
+            metrics.fault(&tenant.name, &fault);
             Status::from(fault)
         })?;
         Ok(Bytes::from(logical))
     });
-    Response::new(frames.boxed())
+    frames.boxed()
 }

@@ -1,9 +1,11 @@
 //! A store's port: phase 5, forward, with decorate before it and undecorate behind it.
 //!
-//! Every RPC of the store goes one way, unary or streaming; BatchCommands differs in that a frame
-//! holds many requests, each decided on its own.
+//! Every RPC of the store goes one way, unary or streaming. A client's stream is decorated message by
+//! message; BatchCommands differs further in that a frame holds many requests, each decided on its
+//! own.
 
 mod batch;
+mod client_stream;
 mod forward;
 mod local;
 mod refusal;
@@ -30,6 +32,9 @@ pub async fn serve(
     }
     if let Some(answer) = local::answer(call.rpc.path) {
         return Ok(answer);
+    }
+    if call.rpc.client_streaming {
+        return client_stream::serve(connection, store_id, call).await;
     }
     forward::serve(connection, store_id, call).await
 }

@@ -3,7 +3,7 @@
 use mesh_gateway::exchange::Exchange;
 use mesh_gateway::physical_table_id::{Column, Width};
 use mesh_keyspace::{Keyspace, Mode, TenantId};
-use mesh_proto::types::{coprocessor, deadlock, errorpb, kvrpcpb, metapb, tipb};
+use mesh_proto::types::{coprocessor, deadlock, errorpb, import_sstpb, kvrpcpb, metapb, tipb};
 use mesh_proto::wire::{put_bytes_field, put_varint_field};
 use mesh_proto::{Class, Hook, Message, fields, tables};
 use prost::Message as _;
@@ -47,6 +47,7 @@ pub fn checked(hook: Hook, message: &'static Message) -> Option<Checked> {
         Hook::ResolveLock | Hook::PessimisticRollback | Hook::MvccByStartTs | Hook::Flashback => {
             names_no_key(message)
         }
+        Hook::SstMeta => file_of_a_store(),
         Hook::BatchCommandsRequest | Hook::BatchCommandsResponse => return None,
     })
 }
@@ -229,6 +230,31 @@ fn unsafe_destroy_range() -> Checked {
     must(
         up(&own(), table, &request.encode_to_vec()).is_err(),
         "a range over both parts is destroyed at once",
+    )
+}
+
+/// A file is found by its uuid alone, so a uuid says whose file it is, however often it is marked.
+fn file_of_a_store() -> Checked {
+    let table = table("import_sstpb.SSTMeta");
+    let named = |keyspace: &Keyspace, uuid: &[u8]| {
+        let meta = import_sstpb::SstMeta {
+            uuid: uuid.to_vec().into(),
+            ..Default::default()
+        };
+        let out = up(keyspace, table, &meta.encode_to_vec()).map_err(|fault| fault.to_string());
+        out.map(|(out, _)| import_sstpb::SstMeta::decode(&out[..]).unwrap().uuid)
+    };
+    let chosen: Vec<u8> = (100..116).collect();
+    let theirs = named(&neighbour(), &chosen)?;
+    let stolen = named(&own(), &theirs)?;
+    must(stolen != theirs, "the neighbour's file can be named")?;
+    must(
+        named(&own(), &stolen)? == stolen,
+        "a tenant's file has another name the second time",
+    )?;
+    must(
+        stolen[5..] == chosen[5..] && named(&own(), &chosen[..15]).is_err(),
+        "a uuid keeps too little of itself, or none is taken for one",
     )
 }
 

@@ -64,7 +64,7 @@ impl Ports {
 fn served_on(port: Role, rpc: &Rpc) -> bool {
     match rpc.service {
         "grpc.health.v1.Health" => true,
-        "tikvpb.Tikv" => port == Role::Store(STORE),
+        "tikvpb.Tikv" | "import_sstpb.ImportSST" => port == Role::Store(STORE),
         _ => port == Role::Pd,
     }
 }

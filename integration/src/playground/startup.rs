@@ -20,8 +20,8 @@ use crate::product::Product;
 use crate::progress::Progress;
 use crate::servers::Servers;
 use crate::stack::{
-    Front, FrontPlan, Gateway, GatewayPlan, SWITCHED_OFF, SigningFiles, Storage, StoragePlan, Tidb,
-    TidbPlan, TidbPorts,
+    Front, FrontPlan, Gateway, GatewayPlan, SigningFiles, Storage, StoragePlan, Tidb, TidbPlan,
+    TidbPorts, is_nearly_full,
 };
 
 /// Ports of the block for the tenants' PD and store addresses.
@@ -188,11 +188,10 @@ impl Start<'_> {
             self.tidbs_of(servers, info, of_tenant)
         });
         let tenants = try_join_all(starts).await?;
-        if self.flags.tidb_count() > 0 {
-            let names = SWITCHED_OFF.join(" and ");
-            self.progress.line(&format!(
-                "  {names} are OFF: the storage engine serves no import"
-            ));
+        if self.flags.tidb_count() > 0 && is_nearly_full(self.state.path())? {
+            self.progress.line(
+                "  tidb_ddl_enable_fast_reorg is OFF: TiDB needs a tenth of the disk free for it",
+            );
         }
         Ok(tenants
             .into_iter()

@@ -20,7 +20,7 @@ pub use gateway::{Gateway, GatewayPlan, ListenTlsPlan};
 pub use relayed::Relayed;
 pub use signing::SigningFiles;
 pub use storage::{Storage, StoragePlan, StoragePorts, StorageTls};
-pub use tidb::{SWITCHED_OFF, Tidb, TidbPlan, TidbPorts};
+pub use tidb::{Tidb, TidbPlan, TidbPorts, is_nearly_full};
 pub use tls::{DOMAIN, StackTls, TidbTls};
 
 use crate::admin::{Admin, TenantInfo};

@@ -17,9 +17,6 @@ use crate::process::{GRACE, Process, ProcessSpec};
 use crate::servers::Servers;
 use crate::sql::Session;
 
-/// Switched off because the engine serves no import: TiDB would try to add indexes through it.
-pub const SWITCHED_OFF: [&str; 2] = ["tidb_ddl_enable_fast_reorg", "tidb_enable_dist_task"];
-
 /// Ports of a TiDB server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TidbPorts {
@@ -159,7 +156,8 @@ impl TidbPlan {
 }
 
 impl Tidb {
-    /// Starts it, waits until it answers, and switches off what the engine can't serve.
+    /// Starts it and waits until it answers. Its variables stay as TiDB sets them, but for one on a
+    /// nearly full disk: there TiDB refuses to sort an index in files, and so to add one at all.
     ///
     /// # Errors
     /// When it doesn't come up.
@@ -172,10 +170,10 @@ impl Tidb {
             with_tls: plan.tls.is_some(),
         };
         tidb.ready().await?;
-        let mut session = Session::connect(&tidb.mysql()).await?;
-        for variable in SWITCHED_OFF {
+        if is_nearly_full(&plan.dir)? {
+            let mut session = Session::connect(&tidb.mysql()).await?;
             session
-                .execute(&format!("SET GLOBAL {variable} = OFF"))
+                .execute("SET GLOBAL tidb_ddl_enable_fast_reorg = OFF")
                 .await?;
         }
         Ok(tidb)
@@ -235,4 +233,14 @@ impl Tidb {
     pub async fn stop(&self) {
         self.process.stop(GRACE).await;
     }
+}
+
+/// Whether TiDB would refuse to add indexes through files in a directory: it does from nine tenths
+/// of the disk on, counting as used what only root may use.
+///
+/// # Errors
+/// When the file system can't be asked.
+pub fn is_nearly_full(dir: &Path) -> Result<bool> {
+    let disk = nix::sys::statvfs::statvfs(dir)?;
+    Ok(disk.blocks_available().saturating_mul(10) <= disk.blocks())
 }

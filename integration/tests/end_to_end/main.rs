@@ -15,6 +15,7 @@ mod faults;
 mod front;
 mod hand;
 mod hostile;
+mod import;
 mod isolation;
 mod pd_leader;
 mod playground;

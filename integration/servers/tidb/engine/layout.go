@@ -18,6 +18,7 @@ import (
 //	kv-<n>/        the database: MVCC data and transaction status records
 //	locks.log      locks that are held, appended to before a client is answered
 //	regions.json   cluster id, store id, regions
+//	import/        files that were written and not ingested yet
 const (
 	currentFile = "CURRENT"
 	firstKV     = "kv-1"

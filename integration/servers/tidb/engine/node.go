@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/import_sstpb"
 	"github.com/pingcap/kvproto/pkg/tikvpb"
 	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/pd"
 	"google.golang.org/grpc"
@@ -77,6 +78,7 @@ func newGRPCServer(s *store, more ...grpc.ServerOption) *grpc.Server {
 		grpc.ChainStreamInterceptor(s.calls.noteStream, recoverStream),
 	)...)
 	tikvpb.RegisterTikvServer(server, &service{s})
+	import_sstpb.RegisterImportSSTServer(server, importer{store: s})
 	ready := health.NewServer()
 	ready.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
 	healthpb.RegisterHealthServer(server, ready)

@@ -46,6 +46,9 @@ func openStore(opts options, rs *regions, client pd.Client) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err = clearImports(opts.dataDir); err != nil {
+		return nil, err
+	}
 	s := &store{dataDir: opts.dataDir, regions: rs, pd: client}
 	db, err := openDB(filepath.Join(opts.dataDir, name))
 	if err != nil {
