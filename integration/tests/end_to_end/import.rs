@@ -5,7 +5,15 @@
 use mesh_integration::dump::Dump;
 use mesh_integration::sql::Session;
 use mesh_integration::stack::{Stack, StackPlan};
+use mesh_proto::types::import_sstpb::write_request::Chunk;
+use mesh_proto::types::import_sstpb::{
+    Pair, Range, SstMeta, WriteBatch, WriteRequest, WriteResponse,
+};
+use mesh_proto::wire::put_varint_field;
+use prost::Message as _;
+use tonic::{Code, Request, Status};
 
+use crate::rawrpc::{RawCodec, channel};
 use crate::runner::run;
 use crate::shared::ranges_of;
 
@@ -141,4 +149,98 @@ async fn lines(stack: &Stack, tenant: &str) -> Vec<String> {
         .unwrap();
     let inside = dump.inside(&ranges_of(stack, tenant));
     inside.into_iter().map(|entry| entry.line.clone()).collect()
+}
+
+#[test]
+fn a_file_that_is_refused_half_way_is_not_kept_for_ingestion() {
+    run(async {
+        let plan = StackPlan::new("import-refused").tenants(&["alpha"]);
+        let stack = plan.tidb_per_tenant(0).start().await.expect("starts");
+        let whole = vec![first(1), batch().encode_to_vec()];
+        let answer = write(&stack, whole.clone()).await.expect("a whole file");
+        let answer = WriteResponse::decode(answer.as_slice()).unwrap();
+        assert_eq!(
+            answer.metas[0].range,
+            meta(1).range,
+            "as the tenant knows it"
+        );
+        assert_eq!(files(&stack), 1);
+
+        let mut refused = whole;
+        refused[0] = first(2);
+        let mut unknown = batch().encode_to_vec();
+        put_varint_field(99, 1, &mut unknown);
+        refused.push(unknown);
+        let refusal = write(&stack, refused).await.unwrap_err();
+        assert_eq!(refusal.code(), Code::InvalidArgument, "{refusal:?}");
+        assert!(refusal.message().contains("99"), "{refusal:?}");
+        mesh_integration::eventually::eventually(
+            "the end of half a file",
+            std::time::Duration::from_secs(10),
+            || async {
+                let left = files(&stack);
+                anyhow::ensure!(left == 1, "{left} files on the store");
+                Ok(())
+            },
+        )
+        .await
+        .unwrap();
+        stack.stop().await;
+    });
+}
+
+fn meta(uuid: u8) -> SstMeta {
+    let mut key = Vec::new();
+    mesh_keyspace::memcomparable::encode(b"mkey", &mut key);
+    SstMeta {
+        uuid: vec![uuid; 16].into(),
+        range: Some(Range {
+            start: key.clone().into(),
+            end: key.into(),
+        }),
+        region_id: 1,
+        ..Default::default()
+    }
+}
+
+fn first(uuid: u8) -> Vec<u8> {
+    let request = WriteRequest {
+        chunk: Some(Chunk::Meta(meta(uuid))),
+        ..Default::default()
+    };
+    request.encode_to_vec()
+}
+
+fn batch() -> WriteRequest {
+    let pair = Pair {
+        key: b"mkey".to_vec().into(),
+        value: b"value".to_vec().into(),
+        ..Default::default()
+    };
+    WriteRequest {
+        chunk: Some(Chunk::Batch(WriteBatch {
+            commit_ts: 5,
+            pairs: vec![pair],
+        })),
+        ..Default::default()
+    }
+}
+
+/// Files that wait on the store for their ingestion.
+fn files(stack: &Stack) -> usize {
+    let import = stack.dir.join("engine").join("import");
+    std::fs::read_dir(import).map_or(0, Iterator::count)
+}
+
+async fn write(stack: &Stack, messages: Vec<Vec<u8>>) -> Result<Vec<u8>, Status> {
+    let store = channel(&stack.tenants["alpha"].info.stores[0].address).await;
+    let mut grpc = tonic::client::Grpc::new(store);
+    grpc.ready()
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
+    let path = "/import_sstpb.ImportSST/Write".parse().expect("a path");
+    let messages = futures::stream::iter(messages);
+    grpc.client_streaming(Request::new(messages), path, RawCodec)
+        .await
+        .map(tonic::Response::into_inner)
 }
