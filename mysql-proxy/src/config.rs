@@ -96,6 +96,10 @@ pub struct Tenant {
     /// Whether its TiDB servers are told the client's address by a PROXY header (version 2).
     #[serde(default)]
     pub proxy_protocol: bool,
+    /// The Ed25519 key with which its TiDB servers sign session tokens. With it, sessions that are
+    /// idle when their server dies go on at another one; without it they end.
+    #[serde(default)]
+    pub signing_key: Option<PathBuf>,
     /// Sessions at a time.
     #[serde(default = "ten_thousand")]
     pub max_sessions: usize,

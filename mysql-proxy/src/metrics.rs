@@ -52,6 +52,7 @@ pub struct Metrics {
     refused: Family<FaultLabels, Counter>,
     moved: Family<TenantLabels, Counter>,
     stayed: Family<ObstacleLabels, Counter>,
+    restored: Family<TenantLabels, Counter>,
     move_seconds: Histogram,
 }
 
@@ -61,6 +62,7 @@ impl Default for Metrics {
             refused: Family::default(),
             moved: Family::default(),
             stayed: Family::default(),
+            restored: Family::default(),
             move_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 12)),
         }
     }
@@ -91,6 +93,12 @@ impl Metrics {
         self.stayed.get_or_create(&labels).inc();
     }
 
+    /// Counts a session that outlived its server.
+    pub fn restored(&self, tenant: &str) {
+        let tenant = tenant.to_owned();
+        self.restored.get_or_create(&TenantLabels { tenant }).inc();
+    }
+
     fn register(&self, registry: &mut Registry) {
         let refused = self.refused.clone();
         registry.register("refused_logins", "Logins that failed, by why", refused);
@@ -99,6 +107,8 @@ impl Metrics {
         let stayed = self.stayed.clone();
         let help = "Tries to move a session that stayed, by why";
         registry.register("moves_failed", help, stayed);
+        let restored = self.restored.clone();
+        registry.register("restored", "Sessions that outlived their server", restored);
         let help = "Time that a client waited for the move of its session";
         registry.register("move_seconds", help, self.move_seconds.clone());
     }

@@ -11,6 +11,7 @@ use crate::config::{Config, Listener};
 use crate::fleet::{Backend, Dialling, Fleet};
 use crate::handshake::client::Offer;
 use crate::metrics::Metrics;
+use crate::migration::token::Signer;
 use crate::packet::capability::Capabilities;
 use crate::route::Table;
 use crate::sessions::Sessions;
@@ -67,18 +68,19 @@ impl Proxy {
     /// [`TlsError`] of a certificate or an authority.
     pub fn apply(&self, config: Config) -> Result<(), TlsError> {
         let tls = tls::for_clients(&config)?;
-        let verified = config
-            .tenants
-            .iter()
-            .map(|tenant| Verified::new(&tenant.server_tls));
-        let verified: Result<Vec<_>, TlsError> = verified.collect();
-        let mut verified = config.tenants.iter().zip(verified?);
+        let keys = config.tenants.iter().map(|tenant| {
+            let signer = tenant.signing_key.as_deref().map(Signer::load);
+            Ok((Verified::new(&tenant.server_tls)?, signer.transpose()?))
+        });
+        let keys: Result<Vec<_>, TlsError> = keys.collect();
+        let mut keys = config.tenants.iter().zip(keys?);
         let old = self.table.load();
         let table = Table::new(&config, |name| {
             let known = old.tenant(name).map(|tenant| Arc::clone(&tenant.fleet));
             let fleet: Arc<Fleet> = known.unwrap_or_default();
             // The table asks for tenants in the order of the configuration.
-            if let Some((tenant, tls)) = verified.next() {
+            if let Some((tenant, (tls, signer))) = keys.next() {
+                fleet.sign_by(signer);
                 fleet.set(&tenant.backends, tenant.max_sessions);
                 fleet.dial_by(Dialling {
                     tls,

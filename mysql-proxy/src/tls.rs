@@ -202,7 +202,12 @@ pub fn files(config: &Config) -> impl Iterator<Item = &Path> {
             ServerTls::VerifyFull { ca, .. } => Some(ca.as_path()),
             ServerTls::Off => None,
         });
+    let signing = config
+        .tenants
+        .iter()
+        .filter_map(|tenant| tenant.signing_key.as_deref());
     pairs
         .flat_map(|pair| [pair.certificate.as_path(), pair.key.as_path()])
         .chain(authorities)
+        .chain(signing)
 }

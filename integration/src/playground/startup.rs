@@ -214,7 +214,11 @@ impl Start<'_> {
             let servers = tenant.tidb.iter().map(|tidb| tidb.mysql());
             (name.clone(), servers.collect())
         });
-        let config = plan.config(addresses.collect());
+        let mut config = plan.config(addresses.collect());
+        for tenant in &mut config.tenants {
+            let files = SigningFiles::of_tenant(self.state.path(), &tenant.name)?;
+            tenant.signing_key = Some(files.key);
+        }
         let front = Front::start(product, plan, &config).await?;
         self.supervisor.adopt(Layer::Front, &front.process);
         phase.done(&format!("MySQL for every tenant at {}", front.plan().mysql));

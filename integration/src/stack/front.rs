@@ -73,6 +73,7 @@ impl FrontPlan {
             tls: None,
             server_tls: ServerTls::Off,
             proxy_protocol: false,
+            signing_key: None,
             max_sessions: 10_000,
         });
         Config {

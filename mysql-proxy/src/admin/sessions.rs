@@ -25,6 +25,8 @@ pub(super) struct SessionInfo {
     sent_bytes: u64,
     /// Times that it went to another server.
     moves: u64,
+    /// Whether it goes on at another server if its own dies now.
+    outlives_server: bool,
     /// Whether it shall be on another server.
     leaving: bool,
     /// Why it can't leave its server now.
@@ -60,6 +62,7 @@ impl SessionInfo {
             received_bytes: figures.received.get(),
             sent_bytes: figures.sent.get(),
             moves: figures.moves.get(),
+            outlives_server: figures.outlives_server(),
             leaving: entry.must_leave(),
             held_by: entry.held_by().map(|obstacle| obstacle.to_string()),
         }

@@ -9,11 +9,12 @@ pub mod version;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use backend::Backend;
 
+use crate::migration::token::Signer;
 use crate::tls::Verified;
 
 /// Servers of one tenant.
@@ -24,18 +25,28 @@ pub struct Fleet {
     sessions: AtomicUsize,
     max_sessions: AtomicUsize,
     moves: Moves,
+    signer: ArcSwapOption<Signer>,
 }
 
-/// Turns for sessions that connect to another server than theirs.
+/// Turns for sessions that go to another server than theirs.
 #[derive(Debug)]
-struct Moves(Semaphore);
+struct Moves {
+    connecting: Semaphore,
+    moving: Semaphore,
+}
 
-/// Sessions of one tenant that may do so at a time.
-const TURNS: usize = 32;
+/// Sessions of one tenant that may connect elsewhere at a time.
+const CONNECTING: usize = 32;
+/// Sessions of one tenant that may be between two servers at a time: the more, the longer each
+/// client waits.
+const MOVING: usize = 4;
 
 impl Default for Moves {
     fn default() -> Self {
-        Moves(Semaphore::new(TURNS))
+        Moves {
+            connecting: Semaphore::new(CONNECTING),
+            moving: Semaphore::new(MOVING),
+        }
     }
 }
 
@@ -94,9 +105,26 @@ impl Fleet {
         self.dialling.load_full()
     }
 
+    /// Signs tokens with this key from now on, or none.
+    pub fn sign_by(&self, signer: Option<Signer>) {
+        self.signer.store(signer.map(Arc::new));
+    }
+
+    /// What signs tokens for sessions whose server is gone.
+    #[must_use]
+    pub fn signer(&self) -> Option<Arc<Signer>> {
+        self.signer.load_full()
+    }
+
     /// A turn for connecting to another server.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.moves.0.acquire().await.ok()
+    pub async fn turn_to_connect(&self) -> Option<SemaphorePermit<'_>> {
+        self.moves.connecting.acquire().await.ok()
+    }
+
+    /// A turn for moving, if there is one now.
+    #[must_use]
+    pub fn turn_to_move(&self) -> Option<SemaphorePermit<'_>> {
+        self.moves.moving.try_acquire().ok()
     }
 
     /// Its servers now.

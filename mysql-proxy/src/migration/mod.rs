@@ -5,11 +5,13 @@
 //!   one way or the other;
 //! - TiDB decides whether a session can be taken away: `SHOW SESSION_STATES` refuses what can't be;
 //! - a session that can't be moved stays, as it was, and says why;
-//! - a token is made by the session's own server, for its own user, and is kept nowhere.
+//! - a token is made by the session's own server, or for a dead one with its tenant's key, always for
+//!   the session's own user, and is kept nowhere.
 
 pub mod question;
 pub mod roles;
 pub mod state;
+pub mod token;
 
 use std::time::Duration;
 
@@ -28,6 +30,9 @@ use state::State;
 /// Time that the new server gets to take the session; its client waits for so long at most, if its
 /// own server answers.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest state that is kept for a session that stays.
+const KEPT: usize = 64 * 1024;
 
 /// Who moves.
 #[derive(Debug, Clone, Copy)]
@@ -81,27 +86,79 @@ async fn settle(
     greeted: &mut Greeted,
     state: &State,
 ) -> Result<(), Failure> {
-    within(enter(mover, greeted, state)).await?;
-    let roles = ask(old, mover.agreed, Command::QUERY, "SELECT CURRENT_ROLE()").await;
-    let roles = roles::statement(&roles.map_err(of_own)?, state)?;
-    let new = &mut greeted.packets.wire;
-    let statements = state.statements(roles)?;
-    within(async {
-        for statement in statements {
-            let taken = ask(new, mover.agreed, Command::QUERY, statement).await;
-            taken.map_err(of_other)?;
-        }
-        Ok(())
-    })
-    .await?;
+    within(enter(mover, greeted, state.token()?)).await?;
+    let roles = ask_roles(mover.agreed, old, state).await?;
+    let luggage = Luggage(state.statements(roles)?);
+    within(unpack(mover, greeted, &luggage)).await?;
     Ok(())
 }
 
+async fn ask_roles(agreed: Capabilities, old: &mut Wire, state: &State) -> Result<String, Failure> {
+    let roles = ask(old, agreed, Command::QUERY, "SELECT CURRENT_ROLE()").await;
+    Ok(roles::statement(&roles.map_err(of_own)?, state)?)
+}
+
+async fn unpack(
+    mover: Mover<'_>,
+    greeted: &mut Greeted,
+    luggage: &Luggage,
+) -> Result<(), Obstacle> {
+    let new = &mut greeted.packets.wire;
+    for statement in &luggage.0 {
+        let taken = ask(new, mover.agreed, Command::QUERY, statement).await;
+        taken.map_err(of_other)?;
+    }
+    Ok(())
+}
+
+/// The statements that make a fresh session what another one was.
+pub struct Luggage(Vec<String>);
+
+impl std::fmt::Debug for Luggage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Luggage").finish_non_exhaustive()
+    }
+}
+
+/// Asks a session that stays what it would take along; `None` when that is too much to be kept.
+///
+/// # Errors
+/// [`Failure`]; only after [`Failure::Stays`] is `old` of further use.
+pub async fn pack(agreed: Capabilities, old: &mut Wire) -> Result<Option<Luggage>, Failure> {
+    let shown = ask(old, agreed, Command::QUERY, "SHOW SESSION_STATES").await;
+    let state = State::read(&shown.map_err(of_own)?)?;
+    let roles = ask_roles(agreed, old, &state).await;
+    if !matches!(roles, Err(Failure::Lost(_))) {
+        give_back(agreed, old, &state).await?;
+    }
+    state.check()?;
+    let luggage = Luggage(state.statements(roles?)?);
+    let length: usize = luggage.0.iter().map(String::len).sum();
+    Ok((length <= KEPT).then_some(luggage))
+}
+
+/// Builds a session whose server is gone on the one that has greeted.
+///
+/// # Errors
+/// What the other server says.
+pub async fn revive(
+    mover: Mover<'_>,
+    greeted: &mut Greeted,
+    token: Vec<u8>,
+    luggage: &Luggage,
+) -> Result<(), Obstacle> {
+    within(async {
+        enter(mover, greeted, token).await?;
+        unpack(mover, greeted, luggage).await
+    })
+    .await
+}
+
 /// Logs in by the token, and makes the session ready for the state.
-async fn enter(mover: Mover<'_>, greeted: &mut Greeted, state: &State) -> Result<(), Obstacle> {
+async fn enter(mover: Mover<'_>, greeted: &mut Greeted, token: Vec<u8>) -> Result<(), Obstacle> {
     let mut login = server::login_for(mover.login, mover.user, &greeted.greeting, mover.about);
     login.plugin = SESSION_TOKEN.to_vec();
-    login.auth = state.token()?;
+    login.auth = token;
     login.schema.clear();
     login.capabilities = login.capabilities.without(Capabilities::CONNECT_WITH_DB)
         | Capabilities::PLUGIN_AUTH_LENENC;

@@ -57,13 +57,21 @@ impl State {
     /// # Errors
     /// [`Obstacle::NoToken`], and that of a state that can't be handed on: it would be of no use.
     pub fn token(&self) -> Result<Vec<u8>, Obstacle> {
-        self.check_encoding(self.ascii)?;
+        self.check()?;
         self.token.clone().ok_or(Obstacle::NoToken)
     }
 
     fn variable(&self, name: &str) -> &str {
         let value = self.fields.get("sys-vars").and_then(|all| all.get(name));
         value.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether it can be handed on.
+    ///
+    /// # Errors
+    /// [`Obstacle::Encoding`].
+    pub fn check(&self) -> Result<(), Obstacle> {
+        self.check_encoding(self.ascii)
     }
 
     /// Answers come in the session's own encoding; only UTF-8 can be handed on.

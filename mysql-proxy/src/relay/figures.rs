@@ -19,6 +19,16 @@ impl Count {
     }
 }
 
+impl Figures {
+    /// Whether it goes on at another server if its own dies now.
+    #[must_use]
+    pub fn outlives_server(&self) -> bool {
+        let kept = self.kept.load(Relaxed);
+        // Commands of a session that isn't followed are not counted either.
+        kept == self.commands.get() + 1 && !self.blind.load(Relaxed)
+    }
+}
+
 /// What a session has done and is doing.
 #[derive(Debug, Default)]
 pub struct Figures {
@@ -36,6 +46,8 @@ pub struct Figures {
     pub blind: AtomicBool,
     /// An answer is due.
     pub busy: AtomicBool,
+    /// Its state was kept when one command less than this had been sent; zero when it wasn't.
+    pub kept: AtomicU64,
     /// Times that it went to another server.
     pub moves: Count,
 }

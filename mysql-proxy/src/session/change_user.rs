@@ -58,6 +58,8 @@ impl Session {
         } = connected;
         self.move_to(server, seat, agreed);
         *self.login = login;
+        // What is kept is another user's.
+        self.keep_vigil();
         self.consider_leaving();
         Ok(())
     }

@@ -29,13 +29,15 @@ use crate::wire::Wire;
 const FIRST_REST: Duration = Duration::from_millis(500);
 /// Longest pause.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Between looks at whether it is the session's turn.
+const TURN: Duration = Duration::from_millis(5);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A server that is ready to take the session.
 pub(super) struct Target {
-    backend: Arc<Backend>,
-    greeted: Greeted,
+    pub(super) backend: Arc<Backend>,
+    pub(super) greeted: Greeted,
 }
 
 type Step = Pin<Box<dyn Future<Output = Option<Result<Target, Obstacle>>>>>;
@@ -126,6 +128,11 @@ impl Session {
             self.consider_leaving();
             return true;
         };
+        let fleet = Arc::clone(self.tenant_place.fleet());
+        let Some(_turn) = fleet.turn_to_move() else {
+            self.wait_for_turn(target);
+            return true;
+        };
         let began = Instant::now();
         let user = entry.seat.lock().user.clone();
         let about = about(entry.id, &entry.tenant, entry.from);
@@ -150,7 +157,17 @@ impl Session {
         true
     }
 
-    fn arrive(&mut self, target: Target, user: Vec<u8>) {
+    /// Meanwhile the client is served as before.
+    fn wait_for_turn(&mut self, target: Target) {
+        let progress = self.departure.0.get_or_insert_default();
+        progress.target = Some(target);
+        progress.step = Some(Box::pin(async {
+            sleep(TURN).await;
+            None
+        }));
+    }
+
+    pub(super) fn arrive(&mut self, target: Target, user: Vec<u8>) {
         let Target { backend, greeted } = target;
         let agreed = self.login.capabilities & greeted.greeting.capabilities;
         let seat = Seat {
@@ -199,7 +216,7 @@ struct Dial {
 impl Dial {
     async fn run(self, login: &Login) -> Result<Target, Obstacle> {
         // All sessions of a server may want to leave it at once.
-        let _turn = self.fleet.turn().await;
+        let _turn = self.fleet.turn_to_connect().await;
         let greeted = timeout(self.within * 2, self.connect(login)).await;
         Ok(Target {
             greeted: greeted.unwrap_or(Err(Obstacle::OtherServerLost))?,

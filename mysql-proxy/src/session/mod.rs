@@ -4,6 +4,7 @@ mod change_user;
 mod connect;
 mod departure;
 mod kill;
+mod vigil;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::sessions::{Entry, Registered, Seat};
 use crate::wire::Wire;
 use connect::{Connected, Introduction};
 use departure::Departure;
+use vigil::Vigil;
 
 /// How long a client that was refused may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -56,6 +58,7 @@ struct Session {
     registered: Registered,
     login: Box<Login>,
     departure: Departure,
+    vigil: Vigil,
     _place: Place,
     tenant_place: fleet::Place,
 }
@@ -215,6 +218,7 @@ impl Established {
             registered,
             login: Box::new(self.login),
             departure: Departure::default(),
+            vigil: Vigil::default(),
             _place: self.place,
             tenant_place: self.tenant_place,
         }
@@ -226,6 +230,7 @@ impl Session {
         let entry = Arc::clone(&self.registered.entry);
         // The server may have been left since it was picked.
         self.consider_leaving();
+        self.keep_vigil();
         loop {
             let event = tokio::select! {
                 biased;
@@ -236,6 +241,10 @@ impl Session {
                 }
                 outcome = self.departure.step() => {
                     self.after_step(outcome);
+                    continue;
+                }
+                () = self.vigil.tick() => {
+                    self.after_tick();
                     continue;
                 }
                 event = self.relay.run() => event,
@@ -268,7 +277,7 @@ impl Session {
                 self.farewell(&fault).await;
                 false
             }
-            Event::Free => Box::pin(self.leave()).await,
+            Event::Free => Box::pin(self.look()).await && Box::pin(self.leave()).await,
             Event::Quit => false,
             Event::ClientClosed(error) => {
                 tracing::debug!(session = id, ?error, "the client is gone");
@@ -276,7 +285,7 @@ impl Session {
             }
             Event::ServerClosed(error) => {
                 tracing::debug!(session = id, ?error, "the server is gone");
-                false
+                Box::pin(self.restore()).await
             }
         }
     }

@@ -61,8 +61,9 @@ async fn an_open_cursor_and_a_half_sent_parameter_hold(stack: &Stack) {
     for without in [Capabilities::NONE, Capabilities::DEPRECATE_EOF] {
         let mut raw = Raw::login(&address(stack), "alpha.root", without).await;
         let session = raw.greeting.connection;
-        raw.send(0, b"\x16SELECT ? UNION ALL SELECT 2 UNION ALL SELECT 3")
-            .await;
+        let statement = "SELECT t FROM (SELECT ? AS t, 1 AS n UNION ALL SELECT '2', 2 \
+            UNION ALL SELECT '3', 3) AS three ORDER BY n";
+        raw.send(0, &[b"\x16", statement.as_bytes()].concat()).await;
         let prepared = whole_answer(&mut raw).await;
         let id = prepared[0].1[1..5].to_vec();
         // COM_STMT_SEND_LONG_DATA has no answer.
