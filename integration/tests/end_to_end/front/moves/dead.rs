@@ -6,7 +6,7 @@ use mesh_integration::sql::Session;
 use mesh_integration::stack::{SigningFiles, Stack};
 use mysql_async::prelude::Queryable as _;
 
-use super::{PATIENCE, address, connect, front, servers, shown};
+use super::{PATIENCE, address, connect, front, granted_everywhere, servers, shown};
 
 const SESSIONS: usize = 20;
 
@@ -42,6 +42,7 @@ pub(super) async fn idle_sessions_outlive_their_server(stack: &Stack) {
         .await
         .unwrap();
     root.execute("GRANT some_moves TO keeper").await.unwrap();
+    granted_everywhere(stack, ("keeper", "secret")).await;
     let mut sessions = Vec::new();
     for number in 0..SESSIONS {
         let mut session = Session::connect_as(&address(stack), "alpha.keeper", "secret")

@@ -225,3 +225,15 @@ async fn tokens_are_of_no_use_to_clients_and_other_tenants(stack: &Stack) {
     let beta = by_token(beta, "root").await;
     assert!(beta.contains("Access denied"), "{beta}");
 }
+
+/// TiDB servers tell each other of privileges, a moment later.
+async fn granted_everywhere(stack: &Stack, (user, password): (&str, &str)) {
+    for server in servers(stack) {
+        eventually("the grant on every server", PATIENCE, || async {
+            let mut session = Session::connect_as(&server.mysql(), user, password).await?;
+            session.execute("SET ROLE some_moves").await
+        })
+        .await
+        .expect("granted");
+    }
+}

@@ -6,7 +6,7 @@ use mysql_async::prelude::Queryable as _;
 use rand::seq::IndexedRandom as _;
 use rand::{SeedableRng as _, rngs::StdRng};
 
-use super::{connect, make_leave, port, try_leave};
+use super::{connect, granted_everywhere, make_leave, port, try_leave};
 
 /// Statements on a schema `{s}`, most of them of the session's state.
 const STATEMENTS: [&str; 51] = [
@@ -145,4 +145,5 @@ async fn prepare(stack: &Stack) {
     ] {
         root.execute(statement).await.unwrap();
     }
+    granted_everywhere(stack, ("mover", "")).await;
 }
