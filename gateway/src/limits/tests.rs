@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use futures::FutureExt;
 
+use super::lane::ALWAYS;
 use super::*;
 
 fn bound(n: u32) -> Option<NonZeroU32> {
@@ -175,6 +176,21 @@ async fn a_hogs_queue_is_bounded_and_its_neighbour_never_waits() {
         other.leave(1, 1);
     }
     assert_eq!(neighbour.rates().refused, 0);
+}
+
+#[tokio::test]
+async fn a_tenant_that_waits_for_locks_on_all_seats_holds_up_nobody_elses_few_requests() {
+    let turns = Arc::new(Turns::new(10));
+    let hog = Lane::new(gate(Limits::default()), turns.clone());
+    hog.enter(ALWAYS, 1).now_or_never().unwrap().unwrap();
+    hog.enter(1, 1).now_or_never().unwrap().unwrap();
+    let mut more = Box::pin(hog.enter(ALWAYS, 1));
+    assert!((&mut more).now_or_never().is_none(), "its own turn comes");
+    let neighbour = Lane::new(gate(Limits::default()), turns);
+    for _ in 0..ALWAYS {
+        let passed = neighbour.enter(1, 1).now_or_never();
+        passed.expect("does not wait").unwrap();
+    }
 }
 
 #[tokio::test]
