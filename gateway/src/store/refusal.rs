@@ -2,7 +2,7 @@
 //! has for failing: a stream error would fail every request of the connection.
 
 use mesh_proto::Message;
-use mesh_proto::wire::{put_bytes_field, put_varint};
+use mesh_proto::wire::{put_bytes_field, put_varint_field};
 
 /// `abort` of kvrpcpb.KeyError: the statement fails with this text and is not tried again.
 const KEY_ERROR_ABORT: u32 = 3;
@@ -60,11 +60,6 @@ pub(super) fn server_is_busy(answer: &'static Message, reason: &str) -> Option<V
     let mut body = Vec::new();
     put_bytes_field(number, &error, &mut body);
     Some(body)
-}
-
-fn put_varint_field(number: u32, value: u64, out: &mut Vec<u8>) {
-    put_varint(u64::from(number) << 3, out);
-    put_varint(value, out);
 }
 
 fn field_of_type(message: &'static Message, name: &str) -> Option<u32> {
