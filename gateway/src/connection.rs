@@ -16,6 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::Channel;
 
+use crate::exchange::Scope;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::limits::{Gate, Lane, Seat, Turns};
@@ -100,6 +101,14 @@ impl Connection {
     pub fn lane(&self) -> Lane {
         let turns = Turns::of_this_worker(self.gateway.config.limits.worker_in_flight);
         Lane::new(self.gate.clone(), turns)
+    }
+
+    /// What a tenant's messages are decorated and undecorated with.
+    pub fn scope<'a>(&'a self, tenant: &'a Tenant) -> Scope<'a> {
+        Scope {
+            keyspace: &tenant.keyspace,
+            metrics: &self.gateway.metrics,
+        }
     }
 
     fn labels(&self) -> TenantLabels {

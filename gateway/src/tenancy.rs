@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mesh_admin_client::{
-    KeyRange, Limits as LimitsBody, ModeChoice, Rates, Store, Tenant as TenantBody, Usage,
+    KeyRange, Limits as LimitsBody, ModeChoice, Store, Tenant as TenantBody, Usage,
 };
 use mesh_keyspace::{IdOutOfRange, Keyspace, Mode};
 use mesh_tenants::{EtcdClient, Limits, Record, Registry, RegistryError, State, TenantTable};
@@ -284,19 +284,6 @@ fn limits_of(body: &LimitsBody) -> Limits {
     }
 }
 
-fn rates_body(rates: &crate::limits::Rates) -> Rates {
-    Rates {
-        requests_per_second: rates.requests_per_second,
-        received_bytes_per_second: rates.received_bytes_per_second,
-        sent_bytes_per_second: rates.sent_bytes_per_second,
-        in_flight_requests: rates.in_flight_requests,
-        in_flight_bytes: rates.in_flight_bytes,
-        waiting: rates.waiting,
-        refused: rates.refused,
-        connections: rates.connections,
-    }
-}
-
 fn state_body(state: State) -> mesh_admin_client::TenantState {
     match state {
         State::Creating => mesh_admin_client::TenantState::Creating,
@@ -442,11 +429,11 @@ impl TenantService for Tenancy {
         let tenant = tenant_of(&self.gateway.config, &record)?;
         let disk = self.gateway.pd_http.disk_use(&tenant.keyspace).await?;
         let gate = self.ports.gate(&tenant.identity()).await;
-        let rates = gate.map(|gate| gate.rates()).unwrap_or_default();
+        let gateway = gate.map(|gate| gate.rates()).unwrap_or_default();
         Ok(Usage {
             tenant: record.name.to_string(),
             disk,
-            gateway: rates_body(&rates),
+            gateway,
         })
     }
 

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::Reason;
 use super::identity::Identity;
+use super::operations::tenant_in_path;
 use super::{AdminError, MAX_BODY_BYTES, TenantName};
 
 /// Where changes are written down.
@@ -124,18 +125,13 @@ pub(super) async fn audited(
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
-) -> Response {
-    let params = match params {
-        Ok(params) => params,
-        Err(rejection) => return AdminError::from(rejection).into_response(),
-    };
+) -> Result<Response, AdminError> {
+    let params = params?;
     if super::dry_run::is_meant(request.uri()) {
-        return next.run(request).await;
+        return Ok(next.run(request).await);
     }
-    match begun(&log, what, &params, request).await {
-        Ok((change, request)) => finished(log, change, request, next).await,
-        Err(error) => error.into_response(),
-    }
+    let (change, request) = begun(&log, what, &params, request).await?;
+    Ok(finished(log, change, request, next).await)
 }
 
 async fn begun(
@@ -148,8 +144,7 @@ async fn begun(
     let body = to_bytes(body, MAX_BODY_BYTES).await;
     let body = body.map_err(|_| AdminError::TooLarge("the body is too large".to_owned()))?;
     let asked = serde_json::from_slice::<Value>(&body).unwrap_or(Value::Null);
-    let named = params.iter().find(|(name, _)| *name == "name");
-    let named = named.map(|(_, name)| name.to_owned());
+    let named = tenant_in_path(params).map(str::to_owned);
     let tenant = named.or_else(|| asked.get("name").and_then(Value::as_str).map(str::to_owned));
     let caller = head.extensions.get::<Identity>();
     let change = Change {

@@ -1,6 +1,8 @@
 //! `?dry_run=true`: everything is checked, nothing is changed, and the answer says what would be.
 
+use axum::Json;
 use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
 use mesh_admin_client::{Planned, Tenant};
 use serde::Deserialize;
 
@@ -28,11 +30,12 @@ pub(super) fn asked(uri: &Uri) -> Result<DryRun, AdminError> {
 }
 
 /// The answer to a dry run.
-pub(super) fn planned(action: &str, tenant: Option<Tenant>, effects: &[&str]) -> Planned {
-    Planned {
+pub(super) fn planned(action: &str, tenant: Option<Tenant>, effects: &[&str]) -> Response {
+    let planned = Planned {
         dry_run: true,
         action: action.to_owned(),
         tenant,
         effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
-    }
+    };
+    Json(planned).into_response()
 }

@@ -92,18 +92,16 @@ async fn authorized(
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
-) -> Response {
-    let params = match params {
-        Ok(params) => params,
-        Err(rejection) => return AdminError::from(rejection).into_response(),
-    };
-    let named = params.iter().find(|(name, _)| *name == "name");
+) -> Result<Response, AdminError> {
+    let params = params?;
     let caller = request.extensions().get::<Identity>();
-    let permission = caller
-        .ok_or(AdminError::Unauthorized)
-        .and_then(|caller| caller.may(action, named.map(|(_, name)| name)));
-    match permission {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
-    }
+    let caller = caller.ok_or(AdminError::Unauthorized)?;
+    caller.may(action, tenant_in_path(&params))?;
+    Ok(next.run(request).await)
+}
+
+/// The tenant that an operation's path names.
+pub(super) fn tenant_in_path(params: &RawPathParams) -> Option<&str> {
+    let named = params.iter().find(|(name, _)| *name == "name");
+    named.map(|(_, name)| name)
 }

@@ -1,11 +1,11 @@
 //! `/v1/tenants` and what is below.
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, http};
 use mesh_admin_client::{
     CreateTenant, Limits, RenameTenant, Tenant, TenantList, TenantState, Usage,
 };
@@ -27,7 +27,7 @@ pub(super) async fn create(
     let name = checked(&body.name)?;
     if query.dry_run {
         return match state.tenants.get(&name).await {
-            Ok(found) if body.mode.accepts(found.mode) => Ok(plan(
+            Ok(found) if body.mode.accepts(found.mode) => Ok(planned(
                 "create",
                 Some(found),
                 &["it exists as asked for: nothing changes"],
@@ -36,7 +36,7 @@ pub(super) async fn create(
                 "tenant {name} exists in mode {}",
                 found.mode
             ))),
-            Err(AdminError::NotFound(_)) => Ok(plan(
+            Err(AdminError::NotFound(_)) => Ok(planned(
                 "create",
                 None,
                 &[
@@ -85,7 +85,7 @@ pub(super) async fn delete(
             "all data is destroyed, and proven gone",
             "the name becomes free at once, id and ports after a quarantine",
         ];
-        return Ok(plan("delete", Some(tenant), &effects));
+        return Ok(planned("delete", Some(tenant), &effects));
     }
     Ok(Json(state.tenants.delete(&name).await?).into_response())
 }
@@ -102,7 +102,7 @@ pub(super) async fn suspend(
             "every connection is cut and new ones are refused",
             "data is kept, old snapshots are not",
         ];
-        return Ok(plan("suspend", Some(tenant), &effects));
+        return Ok(planned("suspend", Some(tenant), &effects));
     }
     Ok(Json(state.tenants.suspend(&name).await?).into_response())
 }
@@ -115,7 +115,7 @@ pub(super) async fn resume(
     let name = from_path(name)?;
     if dry_run::asked(&uri)?.dry_run {
         let tenant = living(state.tenants.get(&name).await?)?;
-        return Ok(plan(
+        return Ok(planned(
             "resume",
             Some(tenant),
             &["the tenant is served again"],
@@ -144,7 +144,7 @@ pub(super) async fn rename(
             }
             Err(error) => return Err(error),
         }
-        return Ok(plan(
+        return Ok(planned(
             "rename",
             Some(tenant),
             &["the name changes and nothing else"],
@@ -170,7 +170,7 @@ pub(super) async fn set_limits(
     let limits: Limits = known_members(body)?;
     if dry_run::asked(&uri)?.dry_run {
         let tenant = living(state.tenants.get(&name).await?)?;
-        return Ok(plan(
+        return Ok(planned(
             "set limits",
             Some(tenant),
             &["the limits hold at once, on every gateway"],
@@ -211,14 +211,6 @@ fn living(tenant: Tenant) -> Result<Tenant, AdminError> {
         return Err(AdminError::Conflict(why));
     }
     Ok(tenant)
-}
-
-fn plan(
-    action: &str,
-    tenant: Option<Tenant>,
-    effects: &[&str],
-) -> http::Response<axum::body::Body> {
-    Json(planned(action, tenant, effects)).into_response()
 }
 
 fn from_path(name: Name) -> Result<TenantName, AdminError> {

@@ -18,7 +18,6 @@ mod seats;
 mod turns;
 
 pub use lane::{Busy, Lane};
-pub use rates::Rates;
 pub use seats::{Seat, Seats};
 pub use turns::Turns;
 

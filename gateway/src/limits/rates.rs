@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use mesh_admin_client::Rates;
 use parking_lot::Mutex;
 
 use super::Gate;
@@ -26,27 +27,6 @@ struct Sample {
     requests: u64,
     received: u64,
     sent: u64,
-}
-
-/// What a tenant takes of this process.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Rates {
-    /// Requests per second, between the last two samples.
-    pub requests_per_second: f64,
-    /// Bytes from the tenant.
-    pub received_bytes_per_second: f64,
-    /// Bytes to the tenant.
-    pub sent_bytes_per_second: f64,
-    /// Requests not answered yet.
-    pub in_flight_requests: u64,
-    /// Their bytes.
-    pub in_flight_bytes: u64,
-    /// Frames that wait at the tenant's gate.
-    pub waiting: u64,
-    /// Requests told that the server is busy, since the ports opened.
-    pub refused: u64,
-    /// Open connections.
-    pub connections: u64,
 }
 
 impl Gate {

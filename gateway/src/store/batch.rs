@@ -294,11 +294,7 @@ impl Responses {
 
 impl Batch {
     fn scope(&self) -> Scope<'_> {
-        let metrics = &self.connection.gateway.metrics;
-        Scope {
-            keyspace: &self.tenant.keyspace,
-            metrics,
-        }
+        self.connection.scope(&self.tenant)
     }
 
     fn count(&self, fault: &Fault) {

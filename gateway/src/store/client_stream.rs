@@ -18,7 +18,7 @@ use tonic::{Response, Status, Streaming};
 use super::forward;
 use crate::connection::Connection;
 use crate::decorate::decorate;
-use crate::exchange::{Exchange, Scope};
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::grpc::{Call, Frames};
 use crate::limits::Lane;
@@ -134,10 +134,7 @@ impl Messages {
         self.lane.enter(1, message.len() as u64).await?;
         self.sending = 1;
         self.traffic.received.inc_by(message.len() as u64);
-        let scope = Scope {
-            keyspace: &self.tenant.keyspace,
-            metrics: &self.connection.gateway.metrics,
-        };
+        let scope = self.connection.scope(&self.tenant);
         let mut physical = Vec::with_capacity(message.len() + 64);
         let exchange = decorate(
             &mut self.walker,

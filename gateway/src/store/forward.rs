@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::refusal;
 use crate::connection::Connection;
 use crate::decorate::decorate;
-use crate::exchange::{Exchange, RegionRef, Scope};
+use crate::exchange::{Exchange, RegionRef};
 use crate::fault::Fault;
 use crate::grpc::{Call, Frames, RawCodec, unary_bytes};
 use crate::limits::Lane;
@@ -44,10 +44,7 @@ pub(super) async fn serve(
         .traffic(&call.tenant.name)
         .received
         .inc_by(message.len() as u64);
-    let scope = Scope {
-        keyspace: &call.tenant.keyspace,
-        metrics: &gateway.metrics,
-    };
+    let scope = connection.scope(&call.tenant);
     let mut physical = Vec::with_capacity(message.len() + 64);
     let mut walker = Walker::new();
     let exchange = decorate(
@@ -126,10 +123,7 @@ pub(super) fn undecorated(
         // In flight until the last answer, when the stream and the lane with it are dropped.
         lane.leave(0, answer.len() as u64);
         let metrics = &connection.gateway.metrics;
-        let scope = Scope {
-            keyspace: &tenant.keyspace,
-            metrics,
-        };
+        let scope = connection.scope(&tenant);
         let mut logical = Vec::with_capacity(answer.len());
         undecorate(
             &mut walker,
