@@ -91,7 +91,7 @@ impl Proxy {
         });
         self.table.store(Arc::new(table));
         self.tls.store(tls);
-        self.config.store(Arc::new(config.clone()));
+        self.config.store(Arc::new(config));
         self.sessions.urge();
         Ok(())
     }

@@ -71,8 +71,7 @@ pub async fn migrate(
     old: &mut Wire,
     greeted: &mut Greeted,
 ) -> Result<(), Failure> {
-    let shown = ask(old, mover.agreed, Command::QUERY, "SHOW SESSION_STATES").await;
-    let state = State::read(&shown.map_err(of_own)?)?;
+    let state = ask_state(mover.agreed, old).await?;
     let outcome = settle(mover, old, greeted, &state).await;
     if matches!(outcome, Err(Failure::Stays(_))) {
         give_back(mover.agreed, old, &state).await?;
@@ -91,6 +90,11 @@ async fn settle(
     let luggage = Luggage(state.statements(roles)?);
     within(unpack(mover, greeted, &luggage)).await?;
     Ok(())
+}
+
+async fn ask_state(agreed: Capabilities, old: &mut Wire) -> Result<State, Failure> {
+    let shown = ask(old, agreed, Command::QUERY, "SHOW SESSION_STATES").await;
+    Ok(State::read(&shown.map_err(of_own)?)?)
 }
 
 async fn ask_roles(agreed: Capabilities, old: &mut Wire, state: &State) -> Result<String, Failure> {
@@ -125,8 +129,7 @@ impl std::fmt::Debug for Luggage {
 /// # Errors
 /// [`Failure`]; only after [`Failure::Stays`] is `old` of further use.
 pub async fn pack(agreed: Capabilities, old: &mut Wire) -> Result<Option<Luggage>, Failure> {
-    let shown = ask(old, agreed, Command::QUERY, "SHOW SESSION_STATES").await;
-    let state = State::read(&shown.map_err(of_own)?)?;
+    let state = ask_state(agreed, old).await?;
     let roles = ask_roles(agreed, old, &state).await;
     if !matches!(roles, Err(Failure::Lost(_))) {
         give_back(agreed, old, &state).await?;

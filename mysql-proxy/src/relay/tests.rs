@@ -158,6 +158,20 @@ async fn answers_nobody_understands_are_carried_on() {
     }
 }
 
+/// A client, a server, and a relay between them that a test runs itself.
+fn not_running() -> (
+    DuplexStream,
+    DuplexStream,
+    Relay<DuplexStream, DuplexStream>,
+) {
+    let (client, client_side) = duplex(4096);
+    let (server, server_side) = duplex(4096);
+    let agreed = Capabilities::DEPRECATE_EOF;
+    let (figures, state) = (Arc::default(), Arc::default());
+    let relay = Relay::new(client_side, server_side, agreed, figures, state);
+    (client, server, relay)
+}
+
 /// Lets the relay run while `script` does, which plays the client and the server.
 async fn meanwhile(
     relay: &mut Relay<DuplexStream, DuplexStream>,
@@ -172,16 +186,7 @@ async fn meanwhile(
 
 #[tokio::test]
 async fn a_session_is_free_behind_its_commit_and_what_was_sent_ahead_goes_to_the_next_server() {
-    let (mut client, client_side) = duplex(4096);
-    let (mut server, server_side) = duplex(4096);
-    let agreed = Capabilities::DEPRECATE_EOF;
-    let mut relay = Relay::new(
-        client_side,
-        server_side,
-        agreed,
-        Arc::default(),
-        Arc::default(),
-    );
+    let (mut client, mut server, mut relay) = not_running();
     let [begin, commit, next] =
         [&b"\x03BEGIN"[..], b"\x03COMMIT", b"\x03SELECT 1"].map(|command| frame(0, command));
     let begun = frame(1, &[0, 0, 0, 3, 0, 0, 0]);
@@ -207,7 +212,7 @@ async fn a_session_is_free_behind_its_commit_and_what_was_sent_ahead_goes_to_the
     expect(&mut client, &ok()).await;
     let (mut new, new_side) = duplex(4096);
     relay.stop_when_free(false);
-    relay.continue_with(new_side, agreed, Arc::default());
+    relay.continue_with(new_side, relay.agreed(), Arc::default());
     let script = expect(&mut new, &next);
     assert!(meanwhile(&mut relay, script).await.is_none());
     let mut rest = Vec::new();
@@ -218,16 +223,7 @@ async fn a_session_is_free_behind_its_commit_and_what_was_sent_ahead_goes_to_the
 #[tokio::test]
 async fn an_idle_session_is_free_at_once_and_one_with_an_open_cursor_is_not() {
     for (status, free) in [(0x02_u8, true), (0x42, false), (0xc2, true)] {
-        let (mut client, client_side) = duplex(4096);
-        let (mut server, server_side) = duplex(4096);
-        let agreed = Capabilities::DEPRECATE_EOF;
-        let mut relay = Relay::new(
-            client_side,
-            server_side,
-            agreed,
-            Arc::default(),
-            Arc::default(),
-        );
+        let (mut client, mut server, mut relay) = not_running();
         let (fetch, end) = (
             frame(0, b"\x1c\x01\0\0\0\x01\0\0\0"),
             frame(1, &[0xfe, 0, 0, status, 0, 0, 0]),

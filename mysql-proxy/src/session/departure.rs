@@ -21,6 +21,7 @@ use crate::migration::{Failure, Mover, migrate};
 use crate::obstacle::Obstacle;
 use crate::packet::command::Command;
 use crate::packet::frame;
+use crate::packet::greeting::Greeting;
 use crate::packet::login::Login;
 use crate::sessions::Seat;
 use crate::wire::Wire;
@@ -228,16 +229,22 @@ impl Dial {
     async fn connect(&self, login: &Login) -> Result<Greeted, Obstacle> {
         let (dialling, from) = (self.fleet.dialling(), Some(self.from));
         let mut greeted = server::greet(&self.backend, &dialling, from, self.within).await?;
-        if !server::serves(&greeted.greeting, login.capabilities) {
-            return Err(Obstacle::Incompatible);
-        }
-        if !understands(&greeted.greeting.version, &self.old.version()) {
-            return Err(Obstacle::OlderServers);
-        }
+        fits(&greeted.greeting, login, &self.old)?;
         let secured = greeted.begin_tls(login).await;
         secured.map_err(|error| Obstacle::Unreachable(error.to_string()))?;
         Ok(greeted)
     }
+}
+
+/// Whether a server that has greeted can take a session of `old`.
+pub(super) fn fits(greeting: &Greeting, login: &Login, old: &Backend) -> Result<(), Obstacle> {
+    if !server::serves(greeting, login.capabilities) {
+        return Err(Obstacle::Incompatible);
+    }
+    if !understands(&greeting.version, &old.version()) {
+        return Err(Obstacle::OlderServers);
+    }
+    Ok(())
 }
 
 /// Lets the server end the connection in order; the client doesn't wait for it.

@@ -17,9 +17,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::Session;
 use super::connect::about;
-use super::departure::Target;
+use super::departure::{Target, fits};
 use crate::fleet::Backend;
-use crate::fleet::version::understands;
 use crate::handshake::server::{self, DialError};
 use crate::migration::token::Signer;
 use crate::migration::{Failure, Luggage, Mover, pack, revive};
@@ -172,9 +171,7 @@ impl Session {
         else {
             return false;
         };
-        let fits = server::serves(&greeted.greeting, self.login.capabilities)
-            && understands(&greeted.greeting.version, &old.version());
-        if !fits {
+        if fits(&greeted.greeting, &self.login, old).is_err() {
             return false;
         }
         let about = about(entry.id, &entry.tenant, entry.from);
