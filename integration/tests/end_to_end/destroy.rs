@@ -11,7 +11,7 @@ use mesh_integration::stack::{Stack, StackPlan};
 
 use crate::isolation::physical_table_prefix;
 use crate::runner::run;
-use crate::shared::ranges_of;
+use crate::shared::lines_of;
 
 const TABLES: [&str; 3] = ["one", "two", "three"];
 
@@ -28,14 +28,14 @@ fn what_alpha_drops_is_removed_and_beta_keeps_every_byte() {
         );
         // A silent beta writes nothing, so every byte of it must stay.
         stack.tidb("beta").unwrap().stop().await;
-        let before = beta_lines(&stack).await;
+        let before = lines_of(&stack, "beta").await;
         let mut alpha = stack.session("alpha").await.unwrap();
         alpha.execute("DROP TABLE shop.two").await.unwrap();
         alpha.execute("TRUNCATE TABLE shop.three").await.unwrap();
         alpha.execute("DROP DATABASE shop").await.unwrap();
         assert_eq!(
             before,
-            beta_lines(&stack).await,
+            lines_of(&stack, "beta").await,
             "beta changed by the drop alone"
         );
         let dropped_at = now_ms();
@@ -55,7 +55,7 @@ fn what_alpha_drops_is_removed_and_beta_keeps_every_byte() {
         .unwrap();
         assert_eq!(
             before,
-            beta_lines(&stack).await,
+            lines_of(&stack, "beta").await,
             "beta changed by alpha's garbage collection"
         );
         let held = garbage_collected_to_ms(&stack).await;
@@ -131,17 +131,6 @@ async fn fill(session: &mut Session) -> Vec<u64> {
         ids.push(session.value(&id).await.unwrap().parse().unwrap());
     }
     ids
-}
-
-async fn beta_lines(stack: &Stack) -> Vec<String> {
-    let dump = Dump::read(&stack.storage.engine_status_address())
-        .await
-        .unwrap();
-    let lines = dump
-        .inside(&ranges_of(stack, "beta"))
-        .into_iter()
-        .map(|entry| entry.line.clone());
-    lines.collect()
 }
 
 async fn rows_left(stack: &Stack, tenant: &str, tables: &[u64]) -> usize {

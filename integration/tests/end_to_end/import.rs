@@ -2,7 +2,6 @@
 //! it by default, alone and as a distributed task, and IMPORT INTO. Both tenants use the same table
 //! ids, so a file in the wrong place would be seen.
 
-use mesh_integration::dump::Dump;
 use mesh_integration::sql::Session;
 use mesh_integration::stack::{Stack, StackPlan};
 use mesh_proto::types::import_sstpb::write_request::Chunk;
@@ -15,7 +14,7 @@ use tonic::{Code, Request, Status};
 
 use crate::rawrpc::{RawCodec, channel};
 use crate::runner::run;
-use crate::shared::ranges_of;
+use crate::shared::lines_of;
 
 const ROWS: u32 = 3000;
 
@@ -29,7 +28,7 @@ fn indexes_and_rows_written_as_files_land_in_their_own_tenant() {
         }
         // A silent beta writes nothing, so every byte of it must stay.
         stack.tidb("beta").unwrap().stop().await;
-        let before = lines(&stack, "beta").await;
+        let before = lines_of(&stack, "beta").await;
 
         let mut alpha = stack.session("alpha").await.unwrap();
         for (distributed, suffix) in [("OFF", "alone"), ("ON", "task")] {
@@ -40,7 +39,7 @@ fn indexes_and_rows_written_as_files_land_in_their_own_tenant() {
         import_rows(&mut alpha, &stack).await;
         written_as_files(&stack).await;
 
-        assert_eq!(before, lines(&stack, "beta").await, "beta changed");
+        assert_eq!(before, lines_of(&stack, "beta").await, "beta changed");
         let beta = stack.tidb("beta").unwrap();
         beta.restart().await.expect("beta starts again");
         let mut beta = stack.session("beta").await.unwrap();
@@ -141,14 +140,6 @@ async fn written_as_files(stack: &Stack) {
         });
         assert!(of_alpha, "{rpc} was not called: {calls:?}");
     }
-}
-
-async fn lines(stack: &Stack, tenant: &str) -> Vec<String> {
-    let dump = Dump::read(&stack.storage.engine_status_address())
-        .await
-        .unwrap();
-    let inside = dump.inside(&ranges_of(stack, tenant));
-    inside.into_iter().map(|entry| entry.line.clone()).collect()
 }
 
 #[test]

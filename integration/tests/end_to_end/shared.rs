@@ -1,7 +1,7 @@
 //! The stack that most tests share: tenants alpha and beta behind the gateway on one storage, and a
 //! TiDB on a storage of its own to compare with. It lives until the test process ends.
 
-use mesh_integration::dump::Ranges;
+use mesh_integration::dump::{Dump, Ranges};
 use mesh_integration::sql::Session;
 use mesh_integration::stack::{Stack, StackPlan};
 use tokio::sync::{Mutex, OnceCell};
@@ -58,4 +58,13 @@ impl Trio {
 /// The physical ranges of a tenant.
 pub(crate) fn ranges_of(stack: &Stack, tenant: &str) -> Ranges {
     Ranges::parse(&stack.tenants[tenant].info.ranges).expect("ranges in hex")
+}
+
+/// All that the engine holds of a tenant.
+pub(crate) async fn lines_of(stack: &Stack, tenant: &str) -> Vec<String> {
+    let dump = Dump::read(&stack.storage.engine_status_address())
+        .await
+        .expect("a dump");
+    let inside = dump.inside(&ranges_of(stack, tenant));
+    inside.into_iter().map(|entry| entry.line.clone()).collect()
 }

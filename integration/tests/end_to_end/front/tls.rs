@@ -10,13 +10,14 @@ use mesh_mysql_proxy::config::{Config, KeyPair, Listener, ServerTls};
 use mesh_mysql_proxy::handshake::packets::Packets;
 use mesh_mysql_proxy::packet::capability::Capabilities;
 use mesh_mysql_proxy::packet::greeting::Greeting;
-use mesh_mysql_proxy::packet::login::{Login, tls_request};
+use mesh_mysql_proxy::packet::login::tls_request;
 use mesh_mysql_proxy::tls::Verified;
 use mesh_mysql_proxy::wire::Wire;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair as Key};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::raw::Raw;
 use crate::runner::run;
 
 const HOST: &str = "alpha.example.com";
@@ -53,19 +54,6 @@ fn make_certificates(dir: &Path, name: &str) -> Certificates {
     }
 }
 
-fn login(user: &str, capabilities: Capabilities) -> Login {
-    Login {
-        capabilities,
-        max_packet: 1 << 24,
-        collation: 46,
-        user: user.as_bytes().to_vec(),
-        auth: Vec::new(),
-        schema: Vec::new(),
-        plugin: b"mysql_native_password".to_vec(),
-        attributes: Vec::new(),
-    }
-}
-
 /// Logs in, under TLS when there is someone to verify by; an error packet is the error.
 async fn connect(
     address: SocketAddr,
@@ -94,7 +82,7 @@ async fn connect(
         upgraded.map_err(|error| error.to_string())?;
     }
     client
-        .write(&login(user, capabilities).payload())
+        .write(&Raw::login_of(user, capabilities).payload())
         .await
         .unwrap();
     loop {
